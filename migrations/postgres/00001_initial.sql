@@ -1,0 +1,242 @@
+-- +goose Up
+
+-- What holds for the whole database. One row, written at the first start.
+CREATE TABLE installation (
+    id             smallint    PRIMARY KEY DEFAULT 1 CHECK (id = 1),
+    key_check      bytea       NOT NULL, -- a known text sealed under the master key: tells a wrong key at start
+    admin_key_hash bytea,                -- SHA-256; NULL where the operator sets the admin key
+    created_at     timestamptz NOT NULL
+);
+
+CREATE TABLE projects (
+    id         text        PRIMARY KEY CHECK (id <> ''),
+    name       text        NOT NULL,
+    hash_key   bytea       NOT NULL, -- sealed: the AES key of the project's fingerprints
+    created_at timestamptz NOT NULL
+);
+
+CREATE TABLE api_keys (
+    id         text        PRIMARY KEY,
+    project_id text        NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+    name       text        NOT NULL,
+    prefix     text        NOT NULL, -- the first characters, to tell keys apart
+    key_hash   bytea       NOT NULL UNIQUE, -- SHA-256 of a 256-bit random key
+    created_at timestamptz NOT NULL
+);
+
+-- ── poller ──────────────────────────────────────────────────────────────────
+
+CREATE TABLE accounts (
+    id                text        PRIMARY KEY,
+    project_id        text        NOT NULL REFERENCES projects (id),
+    provider          text        NOT NULL,
+    base_url          text        NOT NULL DEFAULT '', -- '': the connector's own
+    credentials       bytea       NOT NULL,            -- sealed JSON object
+    origin_owner_id   text        NOT NULL DEFAULT '',
+    origin_owner_name text        NOT NULL DEFAULT '',
+    origin_username   text        NOT NULL DEFAULT '',
+    setup_information text        NOT NULL DEFAULT '', -- JSON object of strings, never a credential; '': none
+    schedule          text        NOT NULL DEFAULT '', -- '': the next in precedence
+    baseline          text        NOT NULL DEFAULT 'silent' CHECK (baseline IN ('silent', 'emit')),
+    page_size         integer     NOT NULL DEFAULT 0 CHECK (page_size >= 0), -- 0: the connector's own
+    state             text        NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'paused', 'needs_attention')),
+    state_reason      text        NOT NULL DEFAULT '',
+    blocked_until     timestamptz, -- the provider asked for silence until then
+    created_at        timestamptz NOT NULL,
+    updated_at        timestamptz NOT NULL
+);
+CREATE INDEX accounts_by_project ON accounts (project_id, id);
+
+-- A project's schedule for one record type, between account and provider default in precedence.
+CREATE TABLE record_type_schedules (
+    project_id  text NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+    record_type text NOT NULL,
+    schedule    text NOT NULL CHECK (schedule <> ''),
+    PRIMARY KEY (project_id, record_type)
+);
+
+CREATE TABLE streams (
+    id               bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    account_id       text        NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    record_type      text        NOT NULL,
+    schedule         text        NOT NULL DEFAULT '', -- '': the next in precedence
+    baseline         text        NOT NULL DEFAULT '' CHECK (baseline IN ('', 'silent', 'emit')), -- '': the account's
+    ignore_paths     text        NOT NULL DEFAULT '[]', -- JSON array, added to the connector's
+    paused           boolean     NOT NULL DEFAULT false,
+    next_poll_at     timestamptz,            -- NULL: not scheduled
+    lease_owner      text        NOT NULL DEFAULT '',
+    lease_until      timestamptz,
+    fence            bigint      NOT NULL DEFAULT 0, -- rises with every claim; a commit under an old one is refused
+    failures         integer     NOT NULL DEFAULT 0, -- in a row
+    last_error       text        NOT NULL DEFAULT '',
+    last_poll_at     timestamptz,
+    last_complete_at timestamptz,
+    last_change_at   timestamptz,
+    last_duration_ms bigint      NOT NULL DEFAULT 0,
+    polls            bigint      NOT NULL DEFAULT 0,
+    records          bigint      NOT NULL DEFAULT 0, -- in the last complete listing
+    UNIQUE (account_id, record_type)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+CREATE INDEX streams_due ON streams (next_poll_at) WHERE next_poll_at IS NOT NULL;
+
+-- What a stream's poller does not believe yet. Sets are sorted 64-bit places (hashes of record ids), 8 bytes each.
+CREATE TABLE doubts (
+    stream_id       bigint      PRIMARY KEY REFERENCES streams (id) ON DELETE CASCADE,
+    suspected       bytea       NOT NULL, -- missing in the last complete listing: deleted when missing again
+    quarantined     bytea       NOT NULL, -- missing, but too many to believe: held for a decision
+    approved        boolean     NOT NULL DEFAULT false, -- the quarantined set may be believed by the next poll
+    reason          text        NOT NULL DEFAULT '',
+    sample          text        NOT NULL DEFAULT '[]', -- JSON array: some of the record ids held
+    created         bigint      NOT NULL DEFAULT 0, -- held with it
+    updated         bigint      NOT NULL DEFAULT 0,
+    polls           integer     NOT NULL DEFAULT 0, -- listings that found the same set
+    since_at        timestamptz NOT NULL
+);
+
+-- Polls worth remembering: those that found, doubted or failed something. An unchanged poll writes only its stream's row.
+CREATE TABLE polls (
+    id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    stream_id   bigint      NOT NULL REFERENCES streams (id) ON DELETE CASCADE,
+    started_at  timestamptz NOT NULL,
+    duration_ms bigint      NOT NULL,
+    complete    boolean     NOT NULL,
+    pages       integer     NOT NULL,
+    records     bigint      NOT NULL,
+    created     bigint      NOT NULL,
+    updated     bigint      NOT NULL,
+    deleted     bigint      NOT NULL,
+    suspected   bigint      NOT NULL,
+    quarantined bigint      NOT NULL,
+    events      bigint      NOT NULL,
+    error       text        NOT NULL DEFAULT ''
+);
+CREATE INDEX polls_by_stream ON polls (stream_id, id);
+
+-- ── hashstore ───────────────────────────────────────────────────────────────
+
+CREATE TABLE stream_states (
+    stream_id  bigint   PRIMARY KEY REFERENCES streams (id) ON DELETE CASCADE,
+    version    bigint   NOT NULL, -- compare-and-swap
+    root       bigint   NOT NULL, -- xxhash64 of the part digests, seeded with records
+    records    bigint   NOT NULL CHECK (records >= 0),
+    bits       smallint NOT NULL CHECK (bits BETWEEN 0 AND 24), -- 2^bits parts
+    recipe     text     NOT NULL, -- what was hashed: canonical version, rules, key
+    base_size  bigint   NOT NULL,
+    delta_size bigint   NOT NULL,
+    delta_runs integer  NOT NULL,
+    digests    bytea    NOT NULL  -- 8 bytes a part: wrapping sum of its fingerprints
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+ALTER TABLE stream_states ALTER digests SET STORAGE EXTERNAL;
+
+CREATE TABLE stream_parts (
+    stream_id bigint  NOT NULL REFERENCES stream_states (stream_id) ON DELETE CASCADE,
+    part      integer NOT NULL,
+    entries   bytea   NOT NULL, -- ascending: n × (place 8 bytes, fingerprint 8 bytes)
+    ids       bytea   NOT NULL, -- the same order, compact; read only to name deleted records
+    PRIMARY KEY (stream_id, part)
+) WITH (autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_vacuum_scale_factor = 0.05);
+ALTER TABLE stream_parts ALTER entries SET STORAGE EXTERNAL, ALTER ids SET STORAGE EXTERNAL;
+
+CREATE TABLE stream_runs (
+    stream_id bigint NOT NULL REFERENCES stream_states (stream_id) ON DELETE CASCADE,
+    seq       bigint NOT NULL,
+    run       bytea  NOT NULL, -- ascending: m × (place, fingerprint; 0 = deleted), then the ids of the created
+    PRIMARY KEY (stream_id, seq)
+) WITH (autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_vacuum_scale_factor = 0.05);
+ALTER TABLE stream_runs ALTER run SET STORAGE EXTERNAL;
+
+-- The event log. Ids are handed out in the order of commits (appends are serialised), so a reader's cursor is one number.
+CREATE TABLE events (
+    id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    uid         text        NOT NULL UNIQUE,
+    project_id  text        NOT NULL,
+    account_id  text        NOT NULL,
+    name        text        NOT NULL, -- hris_employees.updated
+    record_type text        NOT NULL,
+    record_id   text        NOT NULL,
+    occurred_at timestamptz NOT NULL, -- when the change was detected
+    poll_id     bigint,               -- the poll that found it; NULL for account events
+    fields      text        NOT NULL DEFAULT '', -- JSON array of changed field names; '': not known
+    details     text        NOT NULL DEFAULT ''  -- JSON object: an account event's extra keys; '': none
+);
+CREATE INDEX events_by_project ON events (project_id, id);
+
+-- ── dispatch ────────────────────────────────────────────────────────────────
+
+CREATE TABLE webhooks (
+    id              text        PRIMARY KEY,
+    project_id      text        NOT NULL REFERENCES projects (id),
+    url             text        NOT NULL,
+    events          text        NOT NULL, -- JSON array of event names and patterns
+    enabled         boolean     NOT NULL DEFAULT true,
+    disabled_reason text        NOT NULL DEFAULT '',
+    cursor_id       bigint      NOT NULL, -- every event of the log up to it is delivered, in retries, or not for this webhook
+    lease_owner     text        NOT NULL DEFAULT '',
+    lease_until     timestamptz,
+    fence           bigint      NOT NULL DEFAULT 0,
+    failures        integer     NOT NULL DEFAULT 0, -- in a row
+    failing_since   timestamptz,
+    probe_at        timestamptz, -- not NULL: the endpoint is down; the next probe
+    last_success_at timestamptz,
+    last_error      text        NOT NULL DEFAULT '', -- class of the last failure
+    created_at      timestamptz NOT NULL,
+    updated_at      timestamptz NOT NULL
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+CREATE INDEX webhooks_by_project ON webhooks (project_id, id);
+
+CREATE TABLE webhook_secrets (
+    id         text        PRIMARY KEY,
+    webhook_id text        NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+    secret     bytea       NOT NULL, -- sealed
+    active     boolean     NOT NULL, -- signs x-stackone-signature
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz  -- NULL: valid until removed
+);
+CREATE UNIQUE INDEX webhook_secrets_one_active ON webhook_secrets (webhook_id) WHERE active;
+
+-- Deliveries that left their cursor's way: refused on their own, or waiting behind one of the same record that was.
+CREATE TABLE retries (
+    webhook_id  text        NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+    event_id    bigint      NOT NULL,
+    record_key  bigint      NOT NULL, -- hash of account, record type and record id: order is kept per record
+    state       text        NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'dead')),
+    attempts    integer     NOT NULL DEFAULT 0,
+    due_at      timestamptz NOT NULL,
+    last_error  text        NOT NULL DEFAULT '',
+    created_at  timestamptz NOT NULL,
+    PRIMARY KEY (webhook_id, event_id)
+);
+CREATE INDEX retries_due ON retries (webhook_id, due_at) WHERE state = 'pending';
+CREATE INDEX retries_by_record ON retries (webhook_id, record_key, event_id) WHERE state = 'pending';
+
+CREATE TABLE attempts (
+    id             bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    webhook_id     text        NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+    event_id       bigint      NOT NULL,
+    attempted_at   timestamptz NOT NULL,
+    duration_ms    bigint      NOT NULL,
+    status         integer     NOT NULL DEFAULT 0, -- HTTP status; 0: no answer
+    error          text        NOT NULL DEFAULT '', -- class: '', status, timeout, connect, tls, refused_address, redirect, …
+    response_bytes bigint      NOT NULL DEFAULT 0
+);
+CREATE INDEX attempts_by_event ON attempts (event_id, webhook_id);
+CREATE INDEX attempts_by_webhook ON attempts (webhook_id, id);
+
+-- A replay is one more cursor over a range of the log.
+CREATE TABLE replays (
+    id          text        PRIMARY KEY,
+    webhook_id  text        NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+    filter      text        NOT NULL, -- JSON object
+    cursor_id   bigint      NOT NULL, -- replayed up to here
+    until_id    bigint      NOT NULL, -- and ends here
+    events      bigint      NOT NULL, -- that matched when it was made
+    sent        bigint      NOT NULL DEFAULT 0,
+    state       text        NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done', 'cancelled')),
+    created_at  timestamptz NOT NULL,
+    finished_at timestamptz
+);
+CREATE INDEX replays_running ON replays (webhook_id) WHERE state = 'running';
+
+-- +goose Down
+DROP TABLE replays, attempts, retries, webhook_secrets, webhooks, events, stream_runs, stream_parts, stream_states,
+    polls, doubts, streams, record_type_schedules, accounts, api_keys, projects, installation;

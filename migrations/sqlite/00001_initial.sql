@@ -1,0 +1,254 @@
+-- +goose Up
+
+-- What holds for the whole database. One row, written at the first start.
+CREATE TABLE installation (
+    id             integer   PRIMARY KEY DEFAULT 1 CHECK (id = 1),
+    key_check      blob      NOT NULL, -- a known text sealed under the master key: tells a wrong key at start
+    admin_key_hash blob,                -- SHA-256; NULL where the operator sets the admin key
+    created_at     timestamp NOT NULL
+);
+
+CREATE TABLE projects (
+    id         text      PRIMARY KEY CHECK (id <> ''),
+    name       text      NOT NULL,
+    hash_key   blob      NOT NULL, -- sealed: the AES key of the project's fingerprints
+    created_at timestamp NOT NULL
+);
+
+CREATE TABLE api_keys (
+    id         text      PRIMARY KEY,
+    project_id text      NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+    name       text      NOT NULL,
+    prefix     text      NOT NULL, -- the first characters, to tell keys apart
+    key_hash   blob      NOT NULL UNIQUE, -- SHA-256 of a 256-bit random key
+    created_at timestamp NOT NULL
+);
+
+-- ── poller ──────────────────────────────────────────────────────────────────
+
+CREATE TABLE accounts (
+    id                text      PRIMARY KEY,
+    project_id        text      NOT NULL REFERENCES projects (id),
+    provider          text      NOT NULL,
+    base_url          text      NOT NULL DEFAULT '', -- '': the connector's own
+    credentials       blob      NOT NULL,            -- sealed JSON object
+    origin_owner_id   text      NOT NULL DEFAULT '',
+    origin_owner_name text      NOT NULL DEFAULT '',
+    origin_username   text      NOT NULL DEFAULT '',
+    setup_information text      NOT NULL DEFAULT '', -- JSON object of strings, never a credential; '': none
+    schedule          text      NOT NULL DEFAULT '', -- '': the next in precedence
+    baseline          text      NOT NULL DEFAULT 'silent' CHECK (baseline IN ('silent', 'emit')),
+    page_size         integer   NOT NULL DEFAULT 0 CHECK (page_size >= 0), -- 0: the connector's own
+    state             text      NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'paused', 'needs_attention')),
+    state_reason      text      NOT NULL DEFAULT '',
+    blocked_until     timestamp, -- the provider asked for silence until then
+    created_at        timestamp NOT NULL,
+    updated_at        timestamp NOT NULL
+);
+CREATE INDEX accounts_by_project ON accounts (project_id, id);
+
+-- A project's schedule for one record type, between account and provider default in precedence.
+CREATE TABLE record_type_schedules (
+    project_id  text NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+    record_type text NOT NULL,
+    schedule    text NOT NULL CHECK (schedule <> ''),
+    PRIMARY KEY (project_id, record_type)
+);
+
+CREATE TABLE streams (
+    id               integer   PRIMARY KEY AUTOINCREMENT,
+    account_id       text      NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    record_type      text      NOT NULL,
+    schedule         text      NOT NULL DEFAULT '', -- '': the next in precedence
+    baseline         text      NOT NULL DEFAULT '' CHECK (baseline IN ('', 'silent', 'emit')), -- '': the account's
+    ignore_paths     text      NOT NULL DEFAULT '[]', -- JSON array, added to the connector's
+    paused           boolean   NOT NULL DEFAULT false,
+    next_poll_at     timestamp,            -- NULL: not scheduled
+    lease_owner      text      NOT NULL DEFAULT '',
+    lease_until      timestamp,
+    fence            integer   NOT NULL DEFAULT 0, -- rises with every claim; a commit under an old one is refused
+    failures         integer   NOT NULL DEFAULT 0, -- in a row
+    last_error       text      NOT NULL DEFAULT '',
+    last_poll_at     timestamp,
+    last_complete_at timestamp,
+    last_change_at   timestamp,
+    last_duration_ms integer   NOT NULL DEFAULT 0,
+    polls            integer   NOT NULL DEFAULT 0,
+    records          integer   NOT NULL DEFAULT 0, -- in the last complete listing
+    UNIQUE (account_id, record_type)
+);
+CREATE INDEX streams_due ON streams (next_poll_at) WHERE next_poll_at IS NOT NULL;
+
+-- What a stream's poller does not believe yet. Sets are sorted 64-bit places (hashes of record ids), 8 bytes each.
+CREATE TABLE doubts (
+    stream_id       integer   PRIMARY KEY REFERENCES streams (id) ON DELETE CASCADE,
+    suspected       blob      NOT NULL, -- missing in the last complete listing: deleted when missing again
+    quarantined     blob      NOT NULL, -- missing, but too many to believe: held for a decision
+    approved        boolean   NOT NULL DEFAULT false, -- the quarantined set may be believed by the next poll
+    reason          text      NOT NULL DEFAULT '',
+    sample          text      NOT NULL DEFAULT '[]', -- JSON array: some of the record ids held
+    created         integer   NOT NULL DEFAULT 0, -- held with it
+    updated         integer   NOT NULL DEFAULT 0,
+    polls           integer   NOT NULL DEFAULT 0, -- listings that found the same set
+    since_at        timestamp NOT NULL
+);
+
+-- Polls worth remembering: those that found, doubted or failed something. An unchanged poll writes only its stream's row.
+CREATE TABLE polls (
+    id          integer   PRIMARY KEY AUTOINCREMENT,
+    stream_id   integer   NOT NULL REFERENCES streams (id) ON DELETE CASCADE,
+    started_at  timestamp NOT NULL,
+    duration_ms integer   NOT NULL,
+    complete    boolean   NOT NULL,
+    pages       integer   NOT NULL,
+    records     integer   NOT NULL,
+    created     integer   NOT NULL,
+    updated     integer   NOT NULL,
+    deleted     integer   NOT NULL,
+    suspected   integer   NOT NULL,
+    quarantined integer   NOT NULL,
+    events      integer   NOT NULL,
+    error       text      NOT NULL DEFAULT ''
+);
+CREATE INDEX polls_by_stream ON polls (stream_id, id);
+
+-- ── hashstore ───────────────────────────────────────────────────────────────
+
+CREATE TABLE stream_states (
+    stream_id  integer   PRIMARY KEY REFERENCES streams (id) ON DELETE CASCADE,
+    version    integer   NOT NULL, -- compare-and-swap
+    root       integer   NOT NULL, -- xxhash64 of the part digests, seeded with records
+    records    integer   NOT NULL CHECK (records >= 0),
+    bits       integer NOT NULL CHECK (bits BETWEEN 0 AND 24), -- 2^bits parts
+    recipe     text      NOT NULL, -- what was hashed: canonical version, rules, key
+    base_size  integer   NOT NULL,
+    delta_size integer   NOT NULL,
+    delta_runs integer   NOT NULL,
+    digests    blob      NOT NULL  -- 8 bytes a part: wrapping sum of its fingerprints
+);
+
+CREATE TABLE stream_parts (
+    stream_id integer   NOT NULL REFERENCES stream_states (stream_id) ON DELETE CASCADE,
+    part      integer NOT NULL,
+    entries   blob      NOT NULL, -- ascending: n × (place 8 bytes, fingerprint 8 bytes)
+    ids       blob      NOT NULL, -- the same order, compact; read only to name deleted records
+    PRIMARY KEY (stream_id, part)
+);
+
+CREATE TABLE stream_runs (
+    stream_id integer NOT NULL REFERENCES stream_states (stream_id) ON DELETE CASCADE,
+    seq       integer NOT NULL,
+    run       blob      NOT NULL, -- ascending: m × (place, fingerprint; 0 = deleted), then the ids of the created
+    PRIMARY KEY (stream_id, seq)
+);
+
+-- The event log. Ids are handed out in the order of commits (appends are serialised), so a reader's cursor is one number.
+CREATE TABLE events (
+    id          integer   PRIMARY KEY AUTOINCREMENT,
+    uid         text      NOT NULL UNIQUE,
+    project_id  text      NOT NULL,
+    account_id  text      NOT NULL,
+    name        text      NOT NULL, -- hris_employees.updated
+    record_type text      NOT NULL,
+    record_id   text      NOT NULL,
+    occurred_at timestamp NOT NULL, -- when the change was detected
+    poll_id     integer,               -- the poll that found it; NULL for account events
+    fields      text      NOT NULL DEFAULT '', -- JSON array of changed field names; '': not known
+    details     text      NOT NULL DEFAULT ''  -- JSON object: an account event's extra keys; '': none
+);
+CREATE INDEX events_by_project ON events (project_id, id);
+
+-- ── dispatch ────────────────────────────────────────────────────────────────
+
+CREATE TABLE webhooks (
+    id              text      PRIMARY KEY,
+    project_id      text      NOT NULL REFERENCES projects (id),
+    url             text      NOT NULL,
+    events          text      NOT NULL, -- JSON array of event names and patterns
+    enabled         boolean   NOT NULL DEFAULT true,
+    disabled_reason text      NOT NULL DEFAULT '',
+    cursor_id       integer   NOT NULL, -- every event of the log up to it is delivered, in retries, or not for this webhook
+    lease_owner     text      NOT NULL DEFAULT '',
+    lease_until     timestamp,
+    fence           integer   NOT NULL DEFAULT 0,
+    failures        integer   NOT NULL DEFAULT 0, -- in a row
+    failing_since   timestamp,
+    probe_at        timestamp, -- not NULL: the endpoint is down; the next probe
+    last_success_at timestamp,
+    last_error      text      NOT NULL DEFAULT '', -- class of the last failure
+    created_at      timestamp NOT NULL,
+    updated_at      timestamp NOT NULL
+);
+CREATE INDEX webhooks_by_project ON webhooks (project_id, id);
+
+CREATE TABLE webhook_secrets (
+    id         text      PRIMARY KEY,
+    webhook_id text      NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+    secret     blob      NOT NULL, -- sealed
+    active     boolean   NOT NULL, -- signs x-stackone-signature
+    created_at timestamp NOT NULL,
+    expires_at timestamp -- NULL: valid until removed
+);
+CREATE UNIQUE INDEX webhook_secrets_one_active ON webhook_secrets (webhook_id) WHERE active;
+
+-- Deliveries that left their cursor's way: refused on their own, or waiting behind one of the same record that was.
+CREATE TABLE retries (
+    webhook_id  text      NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+    event_id    integer   NOT NULL,
+    record_key  integer   NOT NULL, -- hash of account, record type and record id: order is kept per record
+    state       text      NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'dead')),
+    attempts    integer   NOT NULL DEFAULT 0,
+    due_at      timestamp NOT NULL,
+    last_error  text      NOT NULL DEFAULT '',
+    created_at  timestamp NOT NULL,
+    PRIMARY KEY (webhook_id, event_id)
+);
+CREATE INDEX retries_due ON retries (webhook_id, due_at) WHERE state = 'pending';
+CREATE INDEX retries_by_record ON retries (webhook_id, record_key, event_id) WHERE state = 'pending';
+
+CREATE TABLE attempts (
+    id             integer   PRIMARY KEY AUTOINCREMENT,
+    webhook_id     text      NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+    event_id       integer   NOT NULL,
+    attempted_at   timestamp NOT NULL,
+    duration_ms    integer   NOT NULL,
+    status         integer   NOT NULL DEFAULT 0, -- HTTP status; 0: no answer
+    error          text      NOT NULL DEFAULT '', -- class: '', status, timeout, connect, tls, refused_address, redirect, …
+    response_bytes integer   NOT NULL DEFAULT 0
+);
+CREATE INDEX attempts_by_event ON attempts (event_id, webhook_id);
+CREATE INDEX attempts_by_webhook ON attempts (webhook_id, id);
+
+-- A replay is one more cursor over a range of the log.
+CREATE TABLE replays (
+    id          text      PRIMARY KEY,
+    webhook_id  text      NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+    filter      text      NOT NULL, -- JSON object
+    cursor_id   integer   NOT NULL, -- replayed up to here
+    until_id    integer   NOT NULL, -- and ends here
+    events      integer   NOT NULL, -- that matched when it was made
+    sent        integer   NOT NULL DEFAULT 0,
+    state       text      NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done', 'cancelled')),
+    created_at  timestamp NOT NULL,
+    finished_at timestamp
+);
+CREATE INDEX replays_running ON replays (webhook_id) WHERE state = 'running';
+
+-- +goose Down
+DROP TABLE replays;
+DROP TABLE attempts;
+DROP TABLE retries;
+DROP TABLE webhook_secrets;
+DROP TABLE webhooks;
+DROP TABLE events;
+DROP TABLE stream_runs;
+DROP TABLE stream_parts;
+DROP TABLE stream_states;
+DROP TABLE polls;
+DROP TABLE doubts;
+DROP TABLE streams;
+DROP TABLE record_type_schedules;
+DROP TABLE accounts;
+DROP TABLE api_keys;
+DROP TABLE projects;
+DROP TABLE installation;
