@@ -1,0 +1,317 @@
+// Package api serves the HTTP API: everything the command line and the dashboard do.
+//
+// It owns the routes, their request and response types, and who may call them. It
+// holds no rules of its own: what a poll believes or how an event is retried is
+// decided in the rooms behind it.
+package api
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Listings are pages: {"items": […], "next": "cursor or empty"}.
+type Page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty" doc:"Pass it as ?cursor= to get the next page; absent on the last one."`
+}
+
+// Provider is one connector of the catalogue.
+type Provider struct {
+	Name        string               `json:"name" example:"bamboohr"`
+	Title       string               `json:"title" example:"BambooHR"`
+	Category    string               `json:"category" enum:"hris,ats,unified,generic"`
+	RecordTypes []string             `json:"record_types" example:"[\"employees\"]"`
+	Verified    string               `json:"verified" doc:"Against what the connector was proven."`
+	BaseURL     string               `json:"base_url,omitempty"`
+	Credentials []ProviderCredential `json:"credentials,omitempty"`
+	Streams     []ProviderStream     `json:"streams,omitempty"`
+}
+
+// ProviderCredential is something an account has to give a connector.
+type ProviderCredential struct {
+	Name        string `json:"name"`
+	Title       string `json:"title,omitempty"`
+	Description string `json:"description,omitempty"`
+	Secret      bool   `json:"secret"`
+	Optional    bool   `json:"optional"`
+}
+
+// ProviderStream is what a connector says of one record type.
+type ProviderStream struct {
+	RecordType string   `json:"record_type"`
+	Events     []string `json:"events"`
+	Verified   string   `json:"verified,omitempty"`
+	Schedule   string   `json:"schedule,omitempty"`
+	Ignore     []string `json:"ignore,omitempty"`
+	Sets       []string `json:"sets,omitempty"`
+}
+
+// Project is a tenant.
+type Project struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// NewProject makes a project. An empty id is generated from the name.
+type NewProject struct {
+	ID   string `json:"id,omitempty" pattern:"^[A-Za-z0-9][A-Za-z0-9_-]*$" maxLength:"64"`
+	Name string `json:"name" minLength:"1" maxLength:"200"`
+}
+
+// APIKey opens one project. Key is given once, in the answer to its creation.
+type APIKey struct {
+	ID        string    `json:"id"`
+	ProjectID string    `json:"project_id"`
+	Name      string    `json:"name"`
+	Prefix    string    `json:"prefix"`
+	Key       string    `json:"key,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// NewAPIKey names a key.
+type NewAPIKey struct {
+	Name string `json:"name" minLength:"1" maxLength:"200"`
+}
+
+// Account is one connected provider account. Credentials never leave the database.
+type Account struct {
+	ID               string            `json:"id"`
+	ProjectID        string            `json:"project_id"`
+	Provider         string            `json:"provider"`
+	BaseURL          string            `json:"base_url,omitempty"`
+	OriginOwnerID    string            `json:"origin_owner_id,omitempty"`
+	OriginOwnerName  string            `json:"origin_owner_name,omitempty"`
+	OriginUsername   string            `json:"origin_username,omitempty"`
+	SetupInformation map[string]string `json:"setup_information,omitempty"`
+	Schedule         string            `json:"schedule,omitempty"`
+	Baseline         string            `json:"baseline" enum:"silent,emit"`
+	PageSize         int               `json:"page_size,omitempty"`
+	State            string            `json:"state" enum:"active,paused,needs_attention"`
+	StateReason      string            `json:"state_reason,omitempty"`
+	BlockedUntil     *time.Time        `json:"blocked_until,omitempty" doc:"The provider asked for silence until then."`
+	RecordTypes      []string          `json:"record_types"`
+	CreatedAt        time.Time         `json:"created_at"`
+	UpdatedAt        time.Time         `json:"updated_at"`
+}
+
+// NewAccount connects a provider account.
+type NewAccount struct {
+	Provider         string            `json:"provider" minLength:"1"`
+	BaseURL          string            `json:"base_url,omitempty" doc:"Instead of the connector's own."`
+	Credentials      map[string]string `json:"credentials,omitempty"`
+	OriginOwnerID    string            `json:"origin_owner_id,omitempty"`
+	OriginOwnerName  string            `json:"origin_owner_name,omitempty"`
+	OriginUsername   string            `json:"origin_username,omitempty"`
+	SetupInformation map[string]string `json:"setup_information,omitempty" doc:"Added to what the connector shows of its own (never a credential)."`
+	RecordTypes      []string          `json:"record_types,omitempty" doc:"Streams to poll; default: all that the connector serves."`
+	Schedule         string            `json:"schedule,omitempty" example:"15m" doc:"Interval or cron expression (UTC) for all streams of the account."`
+	Baseline         string            `json:"baseline,omitempty" enum:"silent,emit" doc:"What the first listing does: silent (default) or created for every record."`
+	PageSize         int               `json:"page_size,omitempty" minimum:"0"`
+}
+
+// AccountUpdate changes what is present. Credentials, where given, replace all of them.
+type AccountUpdate struct {
+	BaseURL          *string           `json:"base_url,omitempty"`
+	Credentials      map[string]string `json:"credentials,omitempty"`
+	OriginOwnerID    *string           `json:"origin_owner_id,omitempty"`
+	OriginOwnerName  *string           `json:"origin_owner_name,omitempty"`
+	OriginUsername   *string           `json:"origin_username,omitempty"`
+	SetupInformation map[string]string `json:"setup_information,omitempty"`
+	Schedule         *string           `json:"schedule,omitempty"`
+	Baseline         *string           `json:"baseline,omitempty"`
+	PageSize         *int              `json:"page_size,omitempty" minimum:"0"`
+}
+
+// Stream is one account × one record type.
+type Stream struct {
+	AccountID      string      `json:"account_id"`
+	RecordType     string      `json:"record_type"`
+	Provider       string      `json:"provider"`
+	State          string      `json:"state" enum:"ok,paused,failing,needs_attention,quarantined,new"`
+	Schedule       string      `json:"schedule" doc:"The one in force."`
+	ScheduleFrom   string      `json:"schedule_from" enum:"stream,account,record_type,provider,default"`
+	Baseline       string      `json:"baseline" enum:"silent,emit"`
+	IgnorePaths    []string    `json:"ignore_paths"`
+	NextPollAt     *time.Time  `json:"next_poll_at,omitempty"`
+	LastPollAt     *time.Time  `json:"last_poll_at,omitempty"`
+	LastCompleteAt *time.Time  `json:"last_complete_at,omitempty"`
+	LastChangeAt   *time.Time  `json:"last_change_at,omitempty"`
+	LastDurationMS int64       `json:"last_duration_ms"`
+	LastError      string      `json:"last_error,omitempty"`
+	Failures       int         `json:"failures" doc:"In a row."`
+	Polls          int64       `json:"polls"`
+	Records        int64       `json:"records" doc:"In the last complete listing."`
+	Suspected      int         `json:"suspected" doc:"Missing once; deleted when missing again."`
+	Quarantine     *Quarantine `json:"quarantine,omitempty"`
+}
+
+// Quarantine is a change too big to believe, held for a decision.
+type Quarantine struct {
+	Reason   string    `json:"reason"`
+	Missing  int       `json:"missing"`
+	Created  int64     `json:"created"`
+	Updated  int64     `json:"updated"`
+	Polls    int       `json:"polls" doc:"Listings that found the same set."`
+	Since    time.Time `json:"since"`
+	Sample   []string  `json:"sample" doc:"Some of the record ids that are missing."`
+	Approved bool      `json:"approved"`
+}
+
+// StreamUpdate changes what is present; an empty schedule or baseline returns to the
+// next in precedence.
+type StreamUpdate struct {
+	Schedule    *string   `json:"schedule,omitempty" example:"15m"`
+	Baseline    *string   `json:"baseline,omitempty" enum:",silent,emit"`
+	IgnorePaths *[]string `json:"ignore_paths,omitempty"`
+	Paused      *bool     `json:"paused,omitempty"`
+}
+
+// RecordTypeSchedule is a project's schedule for one record type.
+type RecordTypeSchedule struct {
+	RecordType string `json:"record_type"`
+	Schedule   string `json:"schedule" doc:"Empty: removed."`
+}
+
+// PollResult is the outcome of one poll.
+type PollResult struct {
+	Complete    bool   `json:"complete"`
+	Pages       int    `json:"pages"`
+	Requests    int    `json:"requests"`
+	Records     int    `json:"records"`
+	Created     int    `json:"created"`
+	Updated     int    `json:"updated"`
+	Deleted     int    `json:"deleted"`
+	Suspected   int    `json:"suspected"`
+	Quarantined int    `json:"quarantined"`
+	Events      int    `json:"events"`
+	DurationMS  int64  `json:"duration_ms"`
+	Error       string `json:"error,omitempty"`
+}
+
+// Poll is a poll on record.
+type Poll struct {
+	ID        int64     `json:"id"`
+	StartedAt time.Time `json:"started_at"`
+	PollResult
+}
+
+// Webhook is a subscriber. Secret is given in the answer to its creation and to a
+// rotation, and by GET …/secret to the admin.
+type Webhook struct {
+	ID             string     `json:"id"`
+	ProjectID      string     `json:"project_id"`
+	URL            string     `json:"url"`
+	Events         []string   `json:"events"`
+	Enabled        bool       `json:"enabled"`
+	DisabledReason string     `json:"disabled_reason,omitempty"`
+	State          string     `json:"state" enum:"ok,down,disabled"`
+	LastError      string     `json:"last_error,omitempty"`
+	FailingSince   *time.Time `json:"failing_since,omitempty"`
+	ProbeAt        *time.Time `json:"probe_at,omitempty"`
+	LastSuccessAt  *time.Time `json:"last_success_at,omitempty"`
+	Backlog        int64      `json:"backlog" doc:"Events of the log it has not got past yet."`
+	Retrying       int64      `json:"retrying"`
+	Dead           int64      `json:"dead"`
+	Secret         string     `json:"secret,omitempty"`
+	StandardSecret string     `json:"standard_secret,omitempty" doc:"The same secret in the whsec_ form of Standard Webhooks libraries."`
+	CreatedAt      time.Time  `json:"created_at"`
+	UpdatedAt      time.Time  `json:"updated_at"`
+}
+
+// NewWebhook registers a subscriber. Events are names (hris_employees.created),
+// patterns (hris_employees.*) or *.
+type NewWebhook struct {
+	URL    string   `json:"url" example:"https://example.com/hooks"`
+	Events []string `json:"events" minItems:"1"`
+	Secret string   `json:"secret,omitempty" doc:"Default: a generated one."`
+	From   string   `json:"from,omitempty" enum:"now,start" doc:"Where in the log it starts: now (default) or start."`
+}
+
+// WebhookUpdate changes what is present.
+type WebhookUpdate struct {
+	URL    *string   `json:"url,omitempty"`
+	Events *[]string `json:"events,omitempty" minItems:"1"`
+}
+
+// SecretRotation adds a secret. The old one signs x-stackone-signature until the new
+// one is activated; both sign webhook-signature meanwhile.
+type SecretRotation struct {
+	Secret   string `json:"secret,omitempty" doc:"Default: a generated one."`
+	Activate bool   `json:"activate,omitempty" doc:"At once, the old one stays valid for the overlap."`
+	Overlap  string `json:"overlap,omitempty" example:"24h" doc:"How long the old one stays valid after activation; default 24h."`
+}
+
+// WebhookTest is the outcome of a test event.
+type WebhookTest struct {
+	Delivered  bool   `json:"delivered"`
+	Status     int    `json:"status"`
+	DurationMS int64  `json:"duration_ms"`
+	Error      string `json:"error,omitempty"`
+}
+
+// Event is an entry of the log.
+type Event struct {
+	ID         string          `json:"id" example:"evt_01JD…" doc:"Stable; the webhook-id of its deliveries."`
+	Sequence   int64           `json:"sequence" doc:"Its place in the log."`
+	ProjectID  string          `json:"project_id"`
+	AccountID  string          `json:"account_id"`
+	Event      string          `json:"event" example:"hris_employees.updated"`
+	RecordType string          `json:"record_type"`
+	RecordID   string          `json:"record_id"`
+	EventDate  time.Time       `json:"event_date"`
+	PollID     int64           `json:"poll_id,omitempty"`
+	Fields     []string        `json:"fields,omitempty"`
+	Details    json.RawMessage `json:"details,omitempty"`
+	Deliveries []Delivery      `json:"deliveries,omitempty" doc:"Only of a single event."`
+}
+
+// Delivery is an event on its way to a webhook.
+type Delivery struct {
+	WebhookID string     `json:"webhook_id"`
+	State     string     `json:"state" enum:"waiting,delivered,retrying,dead"`
+	NextAt    *time.Time `json:"next_at,omitempty"`
+	Attempts  []Attempt  `json:"attempts"`
+}
+
+// Attempt is one POST of a delivery.
+type Attempt struct {
+	At            time.Time `json:"at"`
+	DurationMS    int64     `json:"duration_ms"`
+	Status        int       `json:"status"`
+	Error         string    `json:"error,omitempty"`
+	ResponseBytes int64     `json:"response_bytes"`
+}
+
+// NewReplay sends events of the log again.
+type NewReplay struct {
+	WebhookID  string     `json:"webhook_id,omitempty" doc:"Default: every enabled webhook, each what it subscribes to."`
+	Since      *time.Time `json:"since,omitempty"`
+	Until      *time.Time `json:"until,omitempty"`
+	EventID    string     `json:"event_id,omitempty"`
+	Events     []string   `json:"events,omitempty"`
+	AccountID  string     `json:"account_id,omitempty"`
+	RecordType string     `json:"record_type,omitempty"`
+	RecordID   string     `json:"record_id,omitempty"`
+	Dead       bool       `json:"dead,omitempty" doc:"Only deliveries that were given up."`
+	DryRun     bool       `json:"dry_run,omitempty" doc:"Count, send nothing."`
+}
+
+// ReplayResult says what a replay covers.
+type ReplayResult struct {
+	Events  int64    `json:"events" doc:"Deliveries that will be made, over all webhooks."`
+	DryRun  bool     `json:"dry_run,omitempty"`
+	Replays []Replay `json:"replays"`
+}
+
+// Replay is a cursor over a range of the log.
+type Replay struct {
+	ID         string     `json:"id,omitempty"`
+	WebhookID  string     `json:"webhook_id"`
+	Events     int64      `json:"events"`
+	Sent       int64      `json:"sent"`
+	State      string     `json:"state" enum:"dry_run,running,done,cancelled"`
+	CreatedAt  *time.Time `json:"created_at,omitempty"`
+	FinishedAt *time.Time `json:"finished_at,omitempty"`
+}
