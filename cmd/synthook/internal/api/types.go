@@ -243,6 +243,11 @@ type SecretRotation struct {
 	Overlap  string `json:"overlap,omitempty" example:"24h" doc:"How long the old one stays valid after activation; default 24h."`
 }
 
+// SecretActivation makes the added secret the active one.
+type SecretActivation struct {
+	Overlap string `json:"overlap,omitempty" example:"24h" doc:"How long the old one stays valid; default 24h."`
+}
+
 // WebhookTest is the outcome of a test event.
 type WebhookTest struct {
 	Delivered  bool   `json:"delivered"`

@@ -1,0 +1,69 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/synthook/synthook/poller"
+)
+
+// AccountPath is in the path of what belongs to an account.
+type AccountPath struct {
+	AccountID string `path:"account_id"`
+}
+
+func (a *API) accountRoutes() {
+	serve(a, route{pattern: "GET /v1/accounts", access: forProject, summary: "List the accounts"},
+		func(ctx context.Context, in *Listing) (Page[Account], error) {
+			found, err := a.Accounts.List(ctx, projectOf(ctx), in.Cursor, in.Limit+1)
+			return pageOf(found, in.Limit, showAccount, func(v poller.Account) string { return v.ID }), err
+		})
+	serve(a, route{pattern: "POST /v1/accounts", access: forProject, summary: "Connect a provider account", status: http.StatusCreated},
+		func(ctx context.Context, in *struct{ Body NewAccount }) (Account, error) {
+			n := in.Body
+			v, err := a.Accounts.Create(ctx, projectOf(ctx), poller.NewAccount{
+				Provider: n.Provider, BaseURL: n.BaseURL, Credentials: n.Credentials,
+				OriginOwnerID: n.OriginOwnerID, OriginOwnerName: n.OriginOwnerName, OriginUsername: n.OriginUsername,
+				SetupInformation: n.SetupInformation, RecordTypes: n.RecordTypes,
+				Schedule: n.Schedule, Baseline: n.Baseline, PageSize: n.PageSize,
+			})
+			return showAccount(v), err
+		})
+	serve(a, route{pattern: "GET /v1/accounts/{account_id}", access: forProject, summary: "Show an account"},
+		func(ctx context.Context, in *AccountPath) (Account, error) {
+			v, err := a.Accounts.Get(ctx, projectOf(ctx), in.AccountID)
+			return showAccount(v), err
+		})
+	serve(a, route{pattern: "PATCH /v1/accounts/{account_id}", access: forProject, summary: "Change an account: what is present, the rest stays"},
+		func(ctx context.Context, in *struct {
+			AccountPath
+			Body AccountUpdate
+		}) (Account, error) {
+			v, err := a.Accounts.Update(ctx, projectOf(ctx), in.AccountID, poller.AccountUpdate(in.Body))
+			return showAccount(v), err
+		})
+	do(a, route{pattern: "DELETE /v1/accounts/{account_id}", access: forProject, summary: "Delete an account and all that is known of its records"},
+		func(ctx context.Context, in *AccountPath) error {
+			return a.Accounts.Delete(ctx, projectOf(ctx), in.AccountID)
+		})
+	serve(a, route{pattern: "POST /v1/accounts/{account_id}/pause", access: forProject, summary: "Stop polling an account"},
+		func(ctx context.Context, in *AccountPath) (Account, error) {
+			v, err := a.Accounts.Pause(ctx, projectOf(ctx), in.AccountID)
+			return showAccount(v), err
+		})
+	serve(a, route{pattern: "POST /v1/accounts/{account_id}/resume", access: forProject, summary: "Poll an account again"},
+		func(ctx context.Context, in *AccountPath) (Account, error) {
+			v, err := a.Accounts.Resume(ctx, projectOf(ctx), in.AccountID)
+			return showAccount(v), err
+		})
+}
+
+func showAccount(v poller.Account) Account {
+	return Account{
+		ID: v.ID, ProjectID: v.ProjectID, Provider: v.Provider, BaseURL: v.BaseURL,
+		OriginOwnerID: v.OriginOwnerID, OriginOwnerName: v.OriginOwnerName, OriginUsername: v.OriginUsername,
+		SetupInformation: v.SetupInformation, Schedule: v.Schedule, Baseline: v.Baseline, PageSize: v.PageSize,
+		State: v.State, StateReason: v.StateReason, BlockedUntil: optional(v.BlockedUntil), RecordTypes: orEmpty(v.RecordTypes),
+		CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
+	}
+}

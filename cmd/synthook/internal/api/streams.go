@@ -1,0 +1,167 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/synthook/synthook/poller"
+)
+
+// StreamPath is in the path of what belongs to a stream.
+type StreamPath struct {
+	AccountPath
+	RecordType string `path:"record_type"`
+}
+
+const streamRoute = "/v1/accounts/{account_id}/streams/{record_type}"
+
+func (a *API) streamRoutes() {
+	serve(a, route{pattern: "GET /v1/streams", access: forProject, summary: "List the streams"},
+		func(ctx context.Context, in *struct {
+			Listing
+			AccountID string `query:"account_id"`
+		}) (Page[Stream], error) {
+			after, err := in.after()
+			if err != nil {
+				return Page[Stream]{}, err
+			}
+			found, err := a.Streams.List(ctx, projectOf(ctx), poller.StreamQuery{AccountID: in.AccountID, After: after, Limit: in.Limit + 1})
+			return pageOf(found, in.Limit, showStream, func(s poller.Stream) string { return strconv.FormatInt(s.ID, 10) }), err
+		})
+	serve(a, route{pattern: "GET " + streamRoute, access: forProject, summary: "Show a stream"}, a.stream)
+	serve(a, route{pattern: "PATCH " + streamRoute, access: forProject, summary: "Change a stream: what is present, the rest stays"},
+		func(ctx context.Context, in *struct {
+			StreamPath
+			Body StreamUpdate
+		}) (Stream, error) {
+			s, err := a.Streams.Update(ctx, projectOf(ctx), in.AccountID, in.RecordType, poller.StreamUpdate(in.Body))
+			return showStream(s), err
+		})
+	serve(a, route{pattern: "POST " + streamRoute + "/approve", access: forProject, summary: "Believe what is quarantined"},
+		func(ctx context.Context, in *StreamPath) (Stream, error) {
+			return a.decided(ctx, in, a.Streams.Approve(ctx, projectOf(ctx), in.AccountID, in.RecordType))
+		})
+	serve(a, route{pattern: "POST " + streamRoute + "/reject", access: forProject, summary: "Drop what is quarantined"},
+		func(ctx context.Context, in *StreamPath) (Stream, error) {
+			return a.decided(ctx, in, a.Streams.Reject(ctx, projectOf(ctx), in.AccountID, in.RecordType))
+		})
+	a.pollRoutes()
+}
+
+func (a *API) stream(ctx context.Context, in *StreamPath) (Stream, error) {
+	s, err := a.Streams.Get(ctx, projectOf(ctx), in.AccountID, in.RecordType)
+	return showStream(s), err
+}
+
+// decided answers a decision on a quarantine. That there is none is no fault of the
+// request's form but of the stream's state.
+func (a *API) decided(ctx context.Context, in *StreamPath, err error) (Stream, error) {
+	if none, ok := errors.AsType[*poller.InvalidError](err); ok {
+		return Stream{}, problem(http.StatusConflict, none.Message)
+	}
+	if err != nil {
+		return Stream{}, err
+	}
+	return a.stream(ctx, in)
+}
+
+func (a *API) pollRoutes() {
+	poll := route{pattern: "POST " + streamRoute + "/poll", access: forProject, summary: "Poll a stream now"}
+	huma.Register(a.huma, poll.operation(http.StatusOK), func(ctx context.Context, in *pollRequest) (*pollAnswer, error) {
+		out, err := a.poll(ctx, in)
+		if err != nil {
+			return nil, a.refuse(ctx, err)
+		}
+		return out, nil
+	})
+	serve(a, route{pattern: "GET " + streamRoute + "/polls", access: forProject, summary: "List the polls that found, doubted or failed something, newest first"},
+		func(ctx context.Context, in *struct {
+			StreamPath
+			Listing
+		}) (Page[Poll], error) {
+			before, err := in.after()
+			if err != nil {
+				return Page[Poll]{}, err
+			}
+			s, err := a.Streams.Get(ctx, projectOf(ctx), in.AccountID, in.RecordType)
+			if err != nil {
+				return Page[Poll]{}, err
+			}
+			found, err := a.Streams.Polls(ctx, s.ID, before, in.Limit+1)
+			return pageOf(found, in.Limit, showPoll, func(p poller.Poll) string { return strconv.FormatInt(p.ID, 10) }), err
+		})
+}
+
+type pollRequest struct {
+	StreamPath
+	Wait bool `query:"wait" doc:"Answer when the poll has ended, with its outcome (200). Otherwise the answer comes at once (202) and says nothing yet."`
+}
+
+type pollAnswer struct {
+	Status int
+	Body   PollResult
+}
+
+func (a *API) poll(ctx context.Context, in *pollRequest) (*pollAnswer, error) {
+	if !in.Wait {
+		return &pollAnswer{Status: http.StatusAccepted}, a.Streams.RequestPoll(ctx, projectOf(ctx), in.AccountID, in.RecordType)
+	}
+	s, err := a.Streams.Get(ctx, projectOf(ctx), in.AccountID, in.RecordType)
+	if err != nil {
+		return nil, err
+	}
+	// A caller who goes away ends the poll: its stream is given back, and stays due as it was.
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(a.closing, func() { cancel(errClosing) })()
+	result, err := a.Poller.Poll(ctx, s.ID)
+	if errors.Is(context.Cause(ctx), errClosing) {
+		err = errClosing
+	}
+	return &pollAnswer{http.StatusOK, PollResult(result)}, err
+}
+
+func showPoll(p poller.Poll) Poll {
+	return Poll{ID: p.ID, StartedAt: p.StartedAt, PollResult: PollResult(p.Result)}
+}
+
+func showStream(s poller.Stream) Stream {
+	shown := Stream{
+		AccountID: s.AccountID, RecordType: s.RecordType, Provider: s.Provider, State: s.State,
+		Schedule: s.Schedule, ScheduleFrom: s.ScheduleFrom, Baseline: s.Baseline, IgnorePaths: orEmpty(s.IgnorePaths),
+		NextPollAt: optional(s.NextPollAt), LastPollAt: optional(s.LastPollAt), LastCompleteAt: optional(s.LastCompleteAt), LastChangeAt: optional(s.LastChangeAt),
+		LastDurationMS: s.LastDurationMS, LastError: s.LastError, Failures: s.Failures, Polls: s.Polls, Records: s.Records, Suspected: s.Suspected,
+	}
+	if s.Quarantine != nil {
+		q := Quarantine(*s.Quarantine)
+		q.Sample = orEmpty(q.Sample)
+		shown.Quarantine = &q
+	}
+	return shown
+}
+
+func (a *API) scheduleRoutes() {
+	serve(a, route{pattern: "GET /v1/schedules", access: forProject, summary: "List the schedules of record types"},
+		func(ctx context.Context, _ *Listing) (Page[RecordTypeSchedule], error) {
+			found, err := a.Streams.Schedules(ctx, projectOf(ctx)) // one a record type: always one page
+			return pageOf(found, len(found), func(s poller.RecordTypeSchedule) RecordTypeSchedule { return RecordTypeSchedule(s) }, nil), err
+		})
+	serve(a, route{pattern: "PUT /v1/schedules/{record_type}", access: forProject, summary: "Set the schedule of a record type"},
+		func(ctx context.Context, in *struct {
+			RecordType string `path:"record_type"`
+			Body       struct {
+				RecordType string `json:"record_type,omitempty" doc:"As in the path."`
+				Schedule   string `json:"schedule" example:"15m" doc:"Empty: removed."`
+			}
+		}) (RecordTypeSchedule, error) {
+			if in.Body.RecordType != "" && in.Body.RecordType != in.RecordType {
+				return RecordTypeSchedule{}, invalid("body.record_type", "differs from the path")
+			}
+			set := RecordTypeSchedule{RecordType: in.RecordType, Schedule: in.Body.Schedule}
+			return set, a.Streams.SetSchedule(ctx, projectOf(ctx), poller.RecordTypeSchedule(set))
+		})
+}

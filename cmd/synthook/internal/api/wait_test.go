@@ -1,0 +1,56 @@
+package api
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/synthook/synthook/hashstore"
+	"github.com/synthook/synthook/migrations"
+	"github.com/synthook/synthook/migrations/migrationstest"
+)
+
+// When the server shuts down, a listing that waits is answered at once.
+func TestWaitEndsWithTheServer(t *testing.T) {
+	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
+		a := &API{Config: Config{Events: hashstore.New(db.DB)}}
+		a.closing, a.close = context.WithCancel(context.Background())
+		ctx := context.WithValue(t.Context(), projectKey{}, DefaultProject)
+		answered := make(chan error, 1)
+		began := time.Now()
+		go func() { // joined by the answer
+			page, err := a.listEvents(ctx, &eventQuery{Listing: Listing{Limit: 10}, Order: "asc", Wait: "60s"})
+			if len(page.Items) != 0 || page.Items == nil {
+				t.Errorf("answered %v", page.Items)
+			}
+			answered <- err
+		}()
+		for asked := false; !asked; {
+			a.news.mu.Lock()
+			asked = a.news.waiter != nil
+			a.news.mu.Unlock()
+		}
+		a.close()
+		if err := <-answered; err != nil || time.Since(began) > 30*time.Second {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+	})
+}
+
+// What happens between asking for the channel and waiting on it is not lost.
+func TestNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n news
+		n.tell() // nobody waits
+		first, second := n.wait(), n.wait()
+		n.tell()
+		<-first
+		<-second
+		select {
+		case <-n.wait():
+			t.Error("old news were told again")
+		default:
+		}
+	})
+}

@@ -1,0 +1,75 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/synthook/synthook/dispatch"
+)
+
+// WebhookPath is in the path of what belongs to a webhook.
+type WebhookPath struct {
+	WebhookID string `path:"webhook_id"`
+}
+
+func (a *API) webhookRoutes() {
+	serve(a, route{pattern: "GET /v1/webhooks", access: forProject, summary: "List the webhooks"},
+		func(ctx context.Context, in *Listing) (Page[Webhook], error) {
+			found, err := a.Webhooks.List(ctx, projectOf(ctx), in.Cursor, in.Limit+1)
+			return pageOf(found, in.Limit, showWebhook, func(w dispatch.Webhook) string { return w.ID }), err
+		})
+	serve(a, route{pattern: "POST /v1/webhooks", access: forProject, summary: "Register a webhook; the answer holds its secret", status: http.StatusCreated},
+		func(ctx context.Context, in *struct{ Body NewWebhook }) (Webhook, error) {
+			n := in.Body
+			return webhookOr(a.Webhooks.Create(ctx, dispatch.NewWebhook{
+				ProjectID: projectOf(ctx), URL: n.URL, Events: n.Events, Secret: n.Secret, FromStart: n.From == "start",
+			}))
+		})
+	serve(a, route{pattern: "GET /v1/webhooks/{webhook_id}", access: forProject, summary: "Show a webhook"},
+		func(ctx context.Context, in *WebhookPath) (Webhook, error) {
+			return webhookOr(a.Webhooks.Get(ctx, projectOf(ctx), in.WebhookID))
+		})
+	serve(a, route{pattern: "PATCH /v1/webhooks/{webhook_id}", access: forProject, summary: "Change a webhook: what is present, the rest stays"},
+		func(ctx context.Context, in *struct {
+			WebhookPath
+			Body WebhookUpdate
+		}) (Webhook, error) {
+			u := dispatch.WebhookUpdate{URL: in.Body.URL}
+			if in.Body.Events != nil {
+				u.Events = orEmpty(*in.Body.Events)
+			}
+			return webhookOr(a.Webhooks.Update(ctx, projectOf(ctx), in.WebhookID, u))
+		})
+	do(a, route{pattern: "DELETE /v1/webhooks/{webhook_id}", access: forProject, summary: "Delete a webhook; can't be undone"},
+		func(ctx context.Context, in *WebhookPath) error {
+			return a.Webhooks.Delete(ctx, projectOf(ctx), in.WebhookID)
+		})
+	serve(a, route{pattern: "POST /v1/webhooks/{webhook_id}/enable", access: forProject, summary: "Send to a webhook (again), from where it stood"},
+		func(ctx context.Context, in *WebhookPath) (Webhook, error) {
+			return webhookOr(a.Webhooks.Enable(ctx, projectOf(ctx), in.WebhookID))
+		})
+	serve(a, route{pattern: "POST /v1/webhooks/{webhook_id}/disable", access: forProject, summary: "Stop sending to a webhook"},
+		func(ctx context.Context, in *WebhookPath) (Webhook, error) {
+			return webhookOr(a.Webhooks.Disable(ctx, projectOf(ctx), in.WebhookID))
+		})
+	serve(a, route{pattern: "POST /v1/webhooks/{webhook_id}/test", access: forProject, summary: "Send a test event now, once"},
+		func(ctx context.Context, in *WebhookPath) (WebhookTest, error) {
+			o, err := a.Webhooks.Test(ctx, projectOf(ctx), in.WebhookID)
+			return WebhookTest{Delivered: o.Delivered, Status: o.Status, DurationMS: o.Duration.Milliseconds(), Error: o.Error}, err
+		})
+}
+
+func webhookOr(w dispatch.Webhook, err error) (Webhook, error) { return showWebhook(w), err }
+
+func showWebhook(w dispatch.Webhook) Webhook {
+	shown := Webhook{
+		ID: w.ID, ProjectID: w.ProjectID, URL: w.URL, Events: orEmpty(w.Events),
+		Enabled: w.Enabled, DisabledReason: w.DisabledReason, State: string(w.State), LastError: w.LastError,
+		FailingSince: optional(w.FailingSince), ProbeAt: optional(w.ProbeAt), LastSuccessAt: optional(w.LastSuccessAt),
+		Backlog: w.Backlog, Retrying: w.Retrying, Dead: w.Dead, CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt,
+	}
+	if secret := w.Secret.Reveal(); secret != "" {
+		shown.Secret, shown.StandardSecret = secret, dispatch.StandardSecret(secret)
+	}
+	return shown
+}

@@ -1,0 +1,95 @@
+// Package settings reads the settings of a process: flags, environment, defaults.
+//
+// It owns the one table that defines them; flags, variables, help text and the printed
+// effective settings all come from it. It never holds what can change while the
+// service runs (accounts, schedules, webhooks): those are rows of the database.
+package settings
+
+import (
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Settings are the settings of one process, as Load found them.
+type Settings struct {
+	// Of the service.
+	DatabaseURL          Secret        // postgres://… or the path of an embedded database
+	Listen               string        // host:port of the API; port 0 takes a free one
+	MasterKey            Secret        // seals credentials and secrets; "" where it lives in the key file
+	AdminKey             Secret        // "" where it is made at the first start
+	AllowPrivateNetworks bool          // poll and deliver to loopback and private addresses
+	Connectors           string        // folder of connectors beside the built-in ones; "": none
+	MinInterval          time.Duration // floor of every schedule
+	PollConcurrency      int           // polls at the same time in this process
+	EventRetention       time.Duration // age at which events leave the log; 0: never
+	AttemptRetention     time.Duration // age at which attempts are forgotten; 0: never
+	ShutdownTimeout      time.Duration // what a graceful end may take
+	LogLevel             zerolog.Level
+	LogFormat            string // json or console
+
+	// Of the commands that talk to a service.
+	Server  string
+	APIKey  Secret
+	Project string
+
+	sources map[string]string // by setting: where its value came from
+}
+
+// Group tells who reads a setting.
+type Group string
+
+const (
+	Service Group = "service" // serve, check, migrate, demo
+	Client  Group = "client"  // commands that talk to a running service
+)
+
+// Setting is one row of the table.
+type Setting struct {
+	Name    string // of the flag
+	Group   Group
+	Default string
+	Form    string // what a value looks like
+	Help    string
+	Secret  bool // never printed; also readable from a file: --NAME-file, SYNTHOOK_NAME_FILE
+	value   value
+}
+
+// Variable is the environment variable of the setting.
+func (s Setting) Variable() string {
+	return prefix + strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_"))
+}
+
+const (
+	prefix     = "SYNTHOOK_"
+	fileSuffix = "_FILE"
+)
+
+// Table lists every setting there is, in the order of the documentation.
+func Table() []Setting { return table(new(Settings)) }
+
+func table(s *Settings) []Setting {
+	return []Setting{
+		{"database-url", Service, "synthook.db", "postgres://user:password@host:port/database, or a file path for the embedded database",
+			"Database: a PostgreSQL URL, or the file of the embedded one", true, databaseValue{&s.DatabaseURL}},
+		{"listen", Service, "127.0.0.1:8080", "host:port, such as 127.0.0.1:8080 or :8080", "Address of the HTTP API", false, addressValue{&s.Listen}},
+		{"master-key", Service, "", "at least 32 random characters, such as the output of `openssl rand -base64 32`",
+			"Key that seals credentials and secrets; without one the embedded database makes a key file beside itself", true, secretValue{&s.MasterKey, 32}},
+		{"admin-key", Service, "", "at least 8 characters", "Key that opens every project; without one it is made at the first start and printed once", true, secretValue{&s.AdminKey, 8}},
+		{"allow-private-networks", Service, "false", "true or false", "Poll and deliver to loopback and private addresses too", false, boolValue{&s.AllowPrivateNetworks}},
+		{"connectors", Service, "", "a folder", "Folder with your own connectors (*.yaml)", false, textValue{&s.Connectors}},
+		{"min-interval", Service, "5m", "a duration of at least 1s, such as 5m", "Shortest interval that a schedule may have", false, durationValue{&s.MinInterval, time.Second}},
+		{"poll-concurrency", Service, "8", "a whole number from 1 to 1000", "Polls at the same time", false, countValue{&s.PollConcurrency, 1000}},
+		{"event-retention", Service, "2160h", "a duration of at least 1h, such as 2160h; 0 keeps everything",
+			"Age at which events leave the log (never before every enabled webhook is past them)", false, retentionValue{&s.EventRetention}},
+		{"attempt-retention", Service, "720h", "a duration of at least 1h, such as 720h; 0 keeps everything", "Age at which delivery attempts are forgotten", false, retentionValue{&s.AttemptRetention}},
+		{"shutdown-timeout", Service, "20s", "a duration of at least 1s, such as 20s", "What polls and deliveries under way are given when the service stops", false, durationValue{&s.ShutdownTimeout, time.Second}},
+		{"log-level", Service, "info", "trace, debug, info, warn or error", "Least level that is logged", false, levelValue{&s.LogLevel}},
+		{"log-format", Service, "json", "json or console", "Form of the log on standard error", false, choiceValue{&s.LogFormat, []string{"json", "console"}}},
+
+		{"server", Client, "http://127.0.0.1:8080", "a URL, such as http://127.0.0.1:8080", "Service to talk to", false, urlValue{&s.Server}},
+		{"api-key", Client, "", "a key of a project, or the admin key", "Key to talk with", true, secretValue{&s.APIKey, 1}},
+		{"project", Client, "", "the id of a project", "Project the admin key acts in; a project's own key needs none", false, textValue{&s.Project}},
+	}
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/synthook/synthook/cmd/synthook/internal/api"
+	"github.com/synthook/synthook/providers"
+)
+
+func (a *app) providerCommands() *cobra.Command {
+	return a.group("provider COMMAND", "The catalogue of connectors, and your own",
+		"The connectors that are built in, and those of a folder of yours (--connectors).",
+		a.providerListCommand(), a.providerShowCommand(), a.providerLintCommand(), a.providerTryCommand())
+}
+
+// catalog loads the connectors of the settings. Broken files of the user's are noted.
+func (a *app) catalog(cmd *cobra.Command) (*providers.Catalog, error) {
+	s, err := a.settings(cmd)
+	if err != nil {
+		return nil, err
+	}
+	catalog, problems, err := providers.Load(s.Connectors)
+	for _, p := range problems {
+		a.note("left out: %s", p)
+	}
+	if err != nil {
+		return nil, &statusError{exitUsage, err}
+	}
+	return catalog, nil
+}
+
+func (a *app) providerListCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the connectors",
+		Example: "  synthook provider list\n  synthook provider list --json --connectors ./connectors",
+		Args:    arguments(),
+	}
+	a.bindSettings(cmd, "connectors")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		catalog, err := a.catalog(cmd)
+		if err != nil {
+			return err
+		}
+		return printAll(a, func(yield func(api.Provider, error) bool) {
+			for _, c := range catalog.Connectors() {
+				if !yield(api.ProviderOf(c), nil) {
+					return
+				}
+			}
+		}, table[api.Provider]{
+			columns: []string{"NAME", "TITLE", "CATEGORY", "RECORD TYPES", "VERIFIED"},
+			row: func(p api.Provider) []string {
+				return []string{p.Name, p.Title, p.Category, strings.Join(p.RecordTypes, " "), p.Verified}
+			},
+		})
+	}
+	return cmd
+}
+
+func (a *app) providerShowCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "show NAME",
+		Short:   "Show a connector: its credentials and record types",
+		Example: "  synthook provider show bamboohr",
+		Args:    arguments("NAME"),
+	}
+	a.bindSettings(cmd, "connectors")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		catalog, err := a.catalog(cmd)
+		if err != nil {
+			return err
+		}
+		connector, err := catalog.Connector(args[0])
+		if err != nil {
+			return &statusError{exitUsage, err}
+		}
+		p := api.ProviderOf(connector)
+		return a.print(p, func(w io.Writer) { describeProvider(w, p) })
+	}
+	return cmd
+}
+
+func describeProvider(w io.Writer, p api.Provider) {
+	field(w, "name", p.Name)
+	field(w, "title", p.Title)
+	field(w, "category", p.Category)
+	field(w, "base URL", p.BaseURL)
+	field(w, "verified", p.Verified)
+	for _, c := range p.Credentials {
+		var marks []string
+		if c.Secret {
+			marks = append(marks, "secret")
+		}
+		if c.Optional {
+			marks = append(marks, "optional")
+		}
+		field(w, "credential", strings.TrimSpace(fmt.Sprintf("%s  %s  %s", c.Name, strings.Join(marks, ", "), c.Description)))
+	}
+	for _, s := range p.Streams {
+		fmt.Fprintln(w)
+		field(w, "record type", s.RecordType)
+		field(w, "events", strings.Join(s.Events, " "))
+		field(w, "verified", s.Verified)
+		field(w, "schedule", s.Schedule)
+		field(w, "ignored paths", strings.Join(s.Ignore, " "))
+		field(w, "sets", strings.Join(s.Sets, " "))
+	}
+}
+
+func (a *app) providerLintCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "lint FILE…",
+		Short: "Check connector files; print every problem with its line",
+		Long: `Checks connector files and prints every problem as FILE:LINE:COLUMN: MESSAGE.
+Exit status 0: no problem; 1: there are some.`,
+		Example: "  synthook provider lint ./connectors/*.yaml",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			problems := []lintProblem{}
+			for _, file := range args {
+				data, err := os.ReadFile(file)
+				if err != nil {
+					return usageError("read connector: %w", err)
+				}
+				_, found := providers.Parse(file, data)
+				for _, p := range found {
+					problems = append(problems, lintProblem{p.File, p.Line, p.Column, p.Message})
+				}
+			}
+			if err := a.print(problems, func(w io.Writer) {
+				for _, p := range problems {
+					fmt.Fprintf(w, "%s:%d:%d: %s\n", p.File, p.Line, p.Column, p.Message)
+				}
+			}); err != nil {
+				return err
+			}
+			switch len(problems) {
+			case 0:
+				a.note("no problems")
+				return nil
+			case 1:
+				return errors.New("1 problem")
+			default:
+				return fmt.Errorf("%d problems", len(problems))
+			}
+		},
+	}
+}
+
+type lintProblem struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Message string `json:"message"`
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const ownConnector = `name: mine
+title: My own
+category: hris
+verified: this test
+base_url: https://hr.example.com
+credentials:
+  - {name: token, title: Token}
+auth:
+  header:
+    Authorization: Bearer ${cred.token}
+streams:
+  employees:
+    request:
+      get: /people
+      query: {page: "${page.number}"}
+    records: {path: people, id: id}
+    page: {kind: page, end: "more is false"}
+`
+
+func TestProviderListJSON(t *testing.T) {
+	path := writeFile(t, "mine.yaml", ownConnector)
+	r := synthook(t, []string{"SYNTHOOK_CONNECTORS=" + filepath.Dir(path)}, "", "provider", "list", "--json")
+	list := decode[[]map[string]any](t, r)
+	var names []string
+	for _, p := range list {
+		names = append(names, p["name"].(string))
+		for _, key := range []string{"category", "record_types", "verified"} {
+			if p[key] == nil {
+				t.Errorf("%s has no %s", p["name"], key)
+			}
+		}
+	}
+	for _, name := range []string{"bamboohr", "generic", "mine", "stackone", "workable"} {
+		if !slices.Contains(names, name) {
+			t.Errorf("%s is not among %q", name, names)
+		}
+	}
+}
+
+// A broken file is told of and left out; the others work.
+func TestProviderListLeavesBrokenOut(t *testing.T) {
+	path := writeFile(t, "broken.yaml", "name: broken\n")
+	r := synthook(t, nil, "", "provider", "list", "--connectors", filepath.Dir(path))
+	if r.status != exitOK || !strings.Contains(r.stdout, "bamboohr") || !strings.Contains(r.stderr, "left out: "+path+":1:1: ") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestProviderShow(t *testing.T) {
+	path := writeFile(t, "mine.yaml", ownConnector)
+	r := synthook(t, nil, "", "provider", "show", "mine", "--connectors", filepath.Dir(path))
+	for _, want := range []string{"My own", "token  secret", "hris_employees.created"} {
+		if !strings.Contains(r.stdout, want) {
+			t.Errorf("%q is not in\n%s", want, r.stdout)
+		}
+	}
+}
+
+func TestProviderLint(t *testing.T) {
+	sound := writeFile(t, "mine.yaml", ownConnector)
+	if r := synthook(t, nil, "", "provider", "lint", sound); r.status != exitOK || r.stdout != "" || r.stderr != "no problems\n" {
+		t.Errorf("%+v", r)
+	}
+	wrong := writeFile(t, "wrong.yaml", strings.Replace(strings.Replace(ownConnector, "category: hris", "category: hrs", 1), "records:", "record:", 1))
+	r := synthook(t, nil, "", "provider", "lint", sound, wrong)
+	if r.status != exitFailed || r.stderr != "synthook: 3 problems\n" {
+		t.Errorf("status %d, %q", r.status, r.stderr)
+	}
+	for _, want := range []string{wrong + ":3:11: ", wrong + ":16:5: "} {
+		if !strings.Contains(r.stdout, want) {
+			t.Errorf("%q is not in\n%s", want, r.stdout)
+		}
+	}
+	r = synthook(t, nil, "", "provider", "lint", wrong, "--json")
+	var problems []lintProblem
+	if err := json.Unmarshal([]byte(r.stdout), &problems); err != nil || len(problems) != 3 || problems[0].Line != 3 {
+		t.Errorf("%v: %s", err, r.stdout)
+	}
+}
+
+// hr is a provider of two pages; whoever has no token is refused.
+func hr(t *testing.T) string {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Header.Get("Authorization") != "Bearer t0k3n":
+			w.WriteHeader(http.StatusUnauthorized)
+		case r.URL.Query().Get("page") == "1":
+			_, _ = w.Write([]byte(`{"people":[{"id":1,"name":"Ada Quill","tags":["x"],"boss":null},{"id":2,"name":"Bo Wren","mail":{"bo@example.com":true}}],"more":true}`))
+		default:
+			_, _ = w.Write([]byte(`{"people":[{"id":3,"name":"Cy Lark","boss":{"id":1}}],"more":false}`))
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestProviderTry(t *testing.T) {
+	args := []string{"provider", "try", writeFile(t, "mine.yaml", ownConnector), "--base-url", hr(t), "--credential", "token=t0k3n", "--allow-private-networks"}
+	one := decode[trial](t, synthook(t, nil, "", append(args, "--json")...))
+	if one.Pages != 1 || one.Records != 2 || one.IDs != 2 || one.Complete || one.RecordType != "employees" {
+		t.Errorf("one page: %+v", one)
+	}
+	all := decode[trial](t, synthook(t, nil, "", append(args, "--pages", "0", "--json")...))
+	if all.Pages != 2 || all.Records != 3 || !all.Complete || len(all.Requests) != 2 || all.Requests[0].Status != http.StatusOK {
+		t.Errorf("all pages: %+v", all)
+	}
+	var shown []string
+	for _, s := range all.Shape {
+		shown = append(shown, s.Path+" "+strings.Join(s.Types, "|"))
+	}
+	want := []string{"boss null|object", "boss.id number", "id number", "mail object", "mail.* boolean", "name string", "tags array", "tags[] string"}
+	if !slices.Equal(shown, want) {
+		t.Errorf("shape %q, want %q", shown, want)
+	}
+	for _, mode := range [][]string{nil, {"--json"}} {
+		r := synthook(t, nil, "", append(args, mode...)...)
+		for _, private := range []string{"Quill", "Wren", "bo@example.com", "t0k3n"} {
+			if strings.Contains(r.stdout+r.stderr, private) {
+				t.Errorf("%q is shown:\n%s", private, r.stdout)
+			}
+		}
+	}
+}
+
+func TestProviderTryRefusals(t *testing.T) {
+	file, url := writeFile(t, "mine.yaml", ownConnector), hr(t)
+	for name, c := range map[string]struct {
+		args   []string
+		status int
+		want   string
+	}{
+		"private address":    {[]string{file, "--base-url", url, "--credential", "token=t0k3n"}, exitFailed, "--allow-private-networks"},
+		"wrong credential":   {[]string{file, "--base-url", url, "--credential", "token=no", "--allow-private-networks"}, exitFailed, "401"},
+		"no credential":      {[]string{file, "--base-url", url}, exitUsage, "missing credential token"},
+		"unknown credential": {[]string{file, "--credential", "token=x", "--credential", "tokn=x"}, exitUsage, `did you mean "token"?`},
+		"no such stream":     {[]string{file, "--credential", "token=x", "--record-type", "employes"}, exitUsage, "did you mean employees?"},
+		"broken file":        {[]string{writeFile(t, "broken.yaml", "name: [")}, exitUsage, "broken.yaml:1:"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := synthook(t, nil, "", append([]string{"provider", "try"}, c.args...)...)
+			if r.status != c.status || !strings.Contains(r.stderr, c.want) {
+				t.Errorf("status %d, %q", r.status, r.stderr)
+			}
+		})
+	}
+}

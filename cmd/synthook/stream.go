@@ -1,0 +1,227 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/synthook/synthook/cmd/synthook/internal/api"
+	"github.com/synthook/synthook/cmd/synthook/internal/client"
+)
+
+func (a *app) streamCommands() *cobra.Command {
+	return a.group("stream COMMAND", "Streams: one account × one record type, the unit of polling", "",
+		a.streamListCommand(), a.streamShowCommand(), a.streamExplainCommand(), a.streamSetIntervalCommand(), a.streamUpdateCommand(), a.streamPollCommand(),
+		a.streamDecideCommand("approve", "Believe a change that is held in quarantine", "Believes the change that the stream's quarantine holds: it is emitted with the next poll."),
+		a.streamDecideCommand("reject", "Don't believe a change that is held in quarantine", "Throws away the change that the stream's quarantine holds: nothing is emitted, and the\nrecords stay as they were known."))
+}
+
+func (a *app) streamListCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the streams",
+		Example: "  synthook stream list\n  synthook stream list --account ACCOUNT_ID --json",
+		Args:    arguments(),
+	}
+	account := cmd.Flags().String("account", "", "Only those of this account")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		query := url.Values{}
+		if *account != "" {
+			query.Set("account_id", *account)
+		}
+		return printAll(a, list[api.Stream](a, cmd, query, "v1", "streams"), table[api.Stream]{
+			columns: []string{"ACCOUNT", "RECORD TYPE", "PROVIDER", "STATE", "SCHEDULE", "RECORDS", "LAST POLL", "NEXT POLL", "ERROR"},
+			row: func(s api.Stream) []string {
+				return []string{s.AccountID, s.RecordType, s.Provider, s.State, s.Schedule, strconv.FormatInt(s.Records, 10), momentOf(s.LastPollAt), momentOf(s.NextPollAt), s.LastError}
+			},
+			none: "no streams yet: they come with an account (synthook account add --help)",
+		})
+	}
+	return cmd
+}
+
+func (a *app) streamShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show ACCOUNT_ID RECORD_TYPE",
+		Short:   "Show a stream",
+		Example: "  synthook stream show ACCOUNT_ID employees --json",
+		Args:    arguments("ACCOUNT_ID", "RECORD_TYPE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return askAndPrint(a, cmd, get("v1", "accounts", args[0], "streams", args[1]), describeStream)
+		},
+	}
+}
+
+func (a *app) streamSetIntervalCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "set-interval (ACCOUNT_ID RECORD_TYPE | --record-type RECORD_TYPE) INTERVAL",
+		Short: "Set how often a stream, or a record type of the project, is polled",
+		Long: `Sets a schedule: an interval (15m, 2h) or a cron expression in UTC ("0 6 * * 1-5"). Of one
+stream, or with --record-type of that record type in the whole project. "default"
+returns to the next in precedence: stream, account, record type, provider, 1h.`,
+		Example: `  synthook stream set-interval ACCOUNT_ID employees 15m
+  synthook stream set-interval --record-type interviews 5m
+  synthook stream set-interval ACCOUNT_ID employees default`,
+		Args: cobra.ArbitraryArgs,
+	}
+	recordType := cmd.Flags().String("record-type", "", "Record type, for the whole project")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		expected := arguments("ACCOUNT_ID", "RECORD_TYPE", "INTERVAL")
+		if *recordType != "" {
+			expected = arguments("INTERVAL")
+		}
+		if err := expected(cmd, args); err != nil {
+			return usageError("%w (see synthook stream set-interval --help)", err)
+		}
+		schedule := args[len(args)-1]
+		if schedule == "default" {
+			schedule = ""
+		}
+		if *recordType == "" {
+			return askAndPrint(a, cmd, patch(api.StreamUpdate{Schedule: &schedule}, "v1", "accounts", args[0], "streams", args[1]), describeStream)
+		}
+		set := call{http.MethodPut, client.Path("v1", "schedules", *recordType), api.RecordTypeSchedule{RecordType: *recordType, Schedule: schedule}}
+		return askAndPrint(a, cmd, set, func(w io.Writer, s api.RecordTypeSchedule) {
+			fmt.Fprintf(w, "%s of the project: %s\n", s.RecordType, cmp.Or(s.Schedule, "back to the default"))
+		})
+	}
+	return cmd
+}
+
+func (a *app) streamUpdateCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "update ACCOUNT_ID RECORD_TYPE",
+		Short: "Change a stream: ignored paths, baseline, paused",
+		Example: `  synthook stream update ACCOUNT_ID employees --ignore lastSeen --ignore 'devices.*.battery'
+  synthook stream update ACCOUNT_ID employees --paused`,
+		Args: arguments("ACCOUNT_ID", "RECORD_TYPE"),
+	}
+	flags := cmd.Flags()
+	ignore := flags.StringArray("ignore", nil, "`PATH` whose changes mean nothing, beside the connector's own (repeat for several; replaces the list; '' empties it)")
+	baseline := flags.String("baseline", "", "What a first listing does: silent or emit; '' returns to the account's")
+	paused := flags.Bool("paused", false, "Stop polling it; --paused=false polls again")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var update api.StreamUpdate
+		if flags.Changed("ignore") {
+			paths := []string{}
+			for _, path := range *ignore {
+				if path != "" {
+					paths = append(paths, path)
+				}
+			}
+			update.IgnorePaths = &paths
+		}
+		if flags.Changed("baseline") {
+			update.Baseline = baseline
+		}
+		if flags.Changed("paused") {
+			update.Paused = paused
+		}
+		if !givesAny(cmd) {
+			return usageError("nothing to change: see synthook stream update --help")
+		}
+		return askAndPrint(a, cmd, patch(update, "v1", "accounts", args[0], "streams", args[1]), describeStream)
+	}
+	return cmd
+}
+
+func (a *app) streamPollCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "poll ACCOUNT_ID RECORD_TYPE [--wait]",
+		Short: "Poll a stream now",
+		Long: `Asks the service to poll a stream now, beside its schedule. With --wait the outcome is
+printed when the poll ends, and the exit status is 1 when it did not complete. Ctrl-C
+stops waiting.`,
+		Example: "  synthook stream poll ACCOUNT_ID employees --wait --json",
+		Args:    arguments("ACCOUNT_ID", "RECORD_TYPE"),
+	}
+	wait := cmd.Flags().Bool("wait", false, "Wait for the poll and print what it found")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		poll := post(nil, "v1", "accounts", args[0], "streams", args[1], "poll")
+		if !*wait {
+			if err := a.tell(cmd, poll); err != nil {
+				return err
+			}
+			return a.print(map[string]bool{"requested": true}, func(w io.Writer) { fmt.Fprintln(w, "a poll is requested; --wait would print what it finds") })
+		}
+		if !a.json {
+			a.note("polling %s of %s (Ctrl-C stops waiting)", args[1], args[0])
+		}
+		poll.path += "?wait=true"
+		result, err := ask[api.PollResult](a, cmd, poll)
+		if err != nil {
+			return err
+		}
+		if err := a.print(result, func(w io.Writer) { fmt.Fprintln(w, describePoll(result)) }); err != nil || result.Complete {
+			return err
+		}
+		return errors.New("the poll did not complete: nothing of it was believed")
+	}
+	return cmd
+}
+
+func describePoll(r api.PollResult) string {
+	end := "complete"
+	if !r.Complete {
+		end = "not complete"
+		if r.Error != "" {
+			end += " (" + plain(r.Error) + ")"
+		}
+	}
+	text := fmt.Sprintf("%s: %d records on %d pages; created %d, updated %d, deleted %d", end, r.Records, r.Pages, r.Created, r.Updated, r.Deleted)
+	if r.Suspected > 0 {
+		text += fmt.Sprintf(", missing once %d", r.Suspected)
+	}
+	if r.Quarantined > 0 {
+		text += fmt.Sprintf(", held in quarantine %d", r.Quarantined)
+	}
+	return text + fmt.Sprintf("; %d events; %s", r.Events, milliseconds(r.DurationMS))
+}
+
+func (a *app) streamDecideCommand(verb, short, long string) *cobra.Command {
+	return &cobra.Command{
+		Use:     verb + " ACCOUNT_ID RECORD_TYPE",
+		Short:   short,
+		Long:    long,
+		Example: "  synthook stream explain ACCOUNT_ID employees\n  synthook stream " + verb + " ACCOUNT_ID employees",
+		Args:    arguments("ACCOUNT_ID", "RECORD_TYPE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return askAndPrint(a, cmd, post(nil, "v1", "accounts", args[0], "streams", args[1], verb), describeStream)
+		},
+	}
+}
+
+func describeStream(w io.Writer, s api.Stream) {
+	field(w, "account", s.AccountID)
+	field(w, "record type", s.RecordType)
+	field(w, "provider", s.Provider)
+	field(w, "state", s.State)
+	field(w, "schedule", s.Schedule+" (from "+strings.ReplaceAll(s.ScheduleFrom, "_", " ")+")")
+	field(w, "baseline", s.Baseline)
+	field(w, "ignored paths", strings.Join(s.IgnorePaths, " "))
+	field(w, "records", strconv.FormatInt(s.Records, 10))
+	if s.Suspected > 0 {
+		field(w, "missing once", strconv.Itoa(s.Suspected))
+	}
+	field(w, "polls", strconv.FormatInt(s.Polls, 10))
+	field(w, "last poll", momentOf(s.LastPollAt))
+	field(w, "last complete", momentOf(s.LastCompleteAt))
+	field(w, "last change", momentOf(s.LastChangeAt))
+	field(w, "last error", s.LastError)
+	if s.Failures > 0 {
+		field(w, "failures in a row", strconv.Itoa(s.Failures))
+	}
+	field(w, "next poll", momentOf(s.NextPollAt))
+	if q := s.Quarantine; q != nil {
+		field(w, "quarantine", fmt.Sprintf("%s since %s", q.Reason, moment(q.Since)))
+		field(w, "held", fmt.Sprintf("%d missing, %d created, %d updated; found by %d polls", q.Missing, q.Created, q.Updated, q.Polls))
+		field(w, "missing are", strings.Join(q.Sample, " "))
+	}
+}

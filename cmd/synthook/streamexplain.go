@@ -1,0 +1,115 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/synthook/synthook/cmd/synthook/internal/api"
+)
+
+// explanation is why a stream is as it is.
+type explanation struct {
+	Stream api.Stream `json:"stream"`
+	Why    []string   `json:"why"`
+	Polls  []api.Poll `json:"polls"` // the latest
+}
+
+const explainedPolls = 10
+
+func (a *app) streamExplainCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "explain ACCOUNT_ID RECORD_TYPE",
+		Short: "Say why a stream is as it is, and what to do",
+		Long: `Says in sentences why a stream is polled when it is, what state it is in, what is held
+back and why, what to do about it, and shows its latest polls.`,
+		Example: "  synthook stream explain ACCOUNT_ID employees",
+		Args:    arguments("ACCOUNT_ID", "RECORD_TYPE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := ask[api.Stream](a, cmd, get("v1", "accounts", args[0], "streams", args[1]))
+			if err != nil {
+				return err
+			}
+			account, err := ask[api.Account](a, cmd, get("v1", "accounts", args[0]))
+			if err != nil {
+				return err
+			}
+			e := explanation{Stream: s, Why: why(account, s, time.Now()), Polls: []api.Poll{}}
+			for poll, err := range list[api.Poll](a, cmd, nil, "v1", "accounts", args[0], "streams", args[1], "polls") {
+				if err != nil {
+					return err
+				}
+				if e.Polls = append(e.Polls, poll); len(e.Polls) == explainedPolls {
+					break
+				}
+			}
+			return a.print(e, e.describe)
+		},
+	}
+}
+
+// why explains a stream, the most urgent first.
+func why(account api.Account, s api.Stream, now time.Time) []string {
+	var text []string
+	say := func(format string, args ...any) { text = append(text, fmt.Sprintf(format, args...)) }
+	id := s.AccountID + " " + s.RecordType
+	switch {
+	case account.State == "paused":
+		say("The account is paused: synthook account resume %s polls it again.", s.AccountID)
+	case account.State == "needs_attention" || s.State == "needs_attention":
+		say("The provider refuses the account%s. Nothing is asked of it until that is mended: synthook account update %s --credential …", because(account.StateReason), s.AccountID)
+	case s.State == "paused":
+		say("The stream is paused: synthook stream update %s --paused=false polls it again.", id)
+	}
+	if account.BlockedUntil != nil && account.BlockedUntil.After(now) {
+		say("The provider asked for silence until %s.", moment(*account.BlockedUntil))
+	}
+	if q := s.Quarantine; q != nil {
+		say("A change is held since %s because it is too big to believe%s: %d missing, %d created, %d updated, found by %d polls. If it is true: synthook stream approve %s; if not: synthook stream reject %s.",
+			moment(q.Since), because(q.Reason), q.Missing, q.Created, q.Updated, q.Polls, id, id)
+	}
+	if s.Failures > 0 {
+		say("The last %d polls failed%s. Nothing of them was believed; the next attempts are further apart.", s.Failures, because(s.LastError))
+	}
+	if s.Suspected > 0 {
+		say("%d records were missing once. They are deleted when a second complete listing misses them too, which is made soon.", s.Suspected)
+	}
+	if s.LastCompleteAt == nil {
+		if s.Baseline == "emit" {
+			say("No listing was complete yet. The first one emits created for every record.")
+		} else {
+			say("No listing was complete yet. The first one is the baseline and stays silent (--baseline emit of account add or stream update changes that).")
+		}
+	}
+	say("It is polled by the schedule %s, which comes from the %s (precedence: stream, account, record type, provider, 1h). Next: %s.",
+		s.Schedule, strings.ReplaceAll(s.ScheduleFrom, "_", " "), cmp.Or(momentOf(s.NextPollAt), "not planned"))
+	if len(s.IgnorePaths) > 0 {
+		say("Changes of these paths mean nothing here: %s.", strings.Join(s.IgnorePaths, ", "))
+	}
+	return text
+}
+
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return " (" + plain(reason) + ")"
+}
+
+func (e explanation) describe(w io.Writer) {
+	fmt.Fprintf(w, "%s of account %s (%s)\n", e.Stream.RecordType, e.Stream.AccountID, e.Stream.Provider)
+	for _, sentence := range e.Why {
+		fmt.Fprintln(w, "\n"+sentence)
+	}
+	if len(e.Polls) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nPOLL\tSTARTED\tOUTCOME")
+	for _, p := range e.Polls {
+		writeRow(w, []string{fmt.Sprint(p.ID), moment(p.StartedAt), describePoll(p.PollResult)})
+	}
+}

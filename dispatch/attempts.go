@@ -1,0 +1,183 @@
+package dispatch
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Attempt is one POST of a delivery.
+type Attempt struct {
+	WebhookID     string
+	EventID       int64
+	At            time.Time
+	Duration      time.Duration // to the millisecond
+	Status        int           // 0: no answer
+	Error         string        // class; "" for a success
+	ResponseBytes int64         // as far as they were read
+}
+
+// DeliveryState is where a delivery stands.
+type DeliveryState string
+
+// A delivery waits while the webhook's cursor has not passed its event, or while one
+// of the same record is retried before it.
+const (
+	DeliveryWaiting  DeliveryState = "waiting"
+	DeliveryDone     DeliveryState = "delivered"
+	DeliveryRetrying DeliveryState = "retrying"
+	DeliveryDead     DeliveryState = "dead"
+)
+
+// Delivery is an event on its way to a webhook, as far as it is on record.
+type Delivery struct {
+	WebhookID string
+	EventID   int64
+	State     DeliveryState
+	NextAt    time.Time // of the next attempt, while retrying
+	LastError string
+	Attempts  []Attempt // oldest first; failed probes of an endpoint that is down are not kept
+}
+
+// Attempts returns the attempts on record for some events of a project, oldest first.
+func (m *Webhooks) Attempts(ctx context.Context, projectID string, eventIDs ...int64) ([]Attempt, error) {
+	rows, err := m.store.db.QueryContext(ctx, `
+		SELECT a.webhook_id, a.event_id, a.attempted_at, a.duration_ms, a.status, a.error, a.response_bytes
+		FROM attempts a JOIN webhooks w ON w.id = a.webhook_id
+		WHERE w.project_id = $1 AND a.event_id`+m.store.among("$2")+` ORDER BY a.id`, projectID, m.store.ids(eventIDs))
+	all, err := collect(rows, err, func(rows *sql.Rows) (a Attempt, err error) {
+		var ms int64
+		err = rows.Scan(&a.WebhookID, &a.EventID, &a.At, &ms, &a.Status, &a.Error, &a.ResponseBytes)
+		a.Duration = time.Duration(ms) * time.Millisecond
+		return a, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list attempts: %w", err)
+	}
+	return all, nil
+}
+
+// Deliveries tells for each webhook of the event's project where its delivery stands.
+// A webhook is left out that never had anything to do with the event, or whose part
+// in it is no longer on record.
+func (m *Webhooks) Deliveries(ctx context.Context, e Event) ([]Delivery, error) {
+	attempts, err := m.Attempts(ctx, e.ProjectID, e.ID)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := m.store.db.QueryContext(ctx, `
+		SELECT w.id, w.events, w.enabled AND w.cursor_id < $1, r.state, r.attempts, r.due_at, r.last_error
+		FROM webhooks w LEFT JOIN retries r ON r.webhook_id = w.id AND r.event_id = $1
+		WHERE w.project_id = $2 ORDER BY w.id`, e.ID, e.ProjectID)
+	all, err := collect(rows, err, func(rows *sql.Rows) (d Delivery, err error) {
+		var events string
+		var ahead bool
+		var state, lastError sql.NullString
+		var made sql.NullInt64
+		var due sql.NullTime
+		if err = rows.Scan(&d.WebhookID, &events, &ahead, &state, &made, &due, &lastError); err != nil {
+			return d, err
+		}
+		d.EventID, d.LastError = e.ID, lastError.String
+		for _, a := range attempts {
+			if a.WebhookID == d.WebhookID {
+				d.Attempts = append(d.Attempts, a)
+			}
+		}
+		names, err := parseNames(events)
+		switch {
+		case state.String == "dead":
+			d.State = DeliveryDead
+		case state.String == "pending" && due.Time.Equal(elderFirst):
+			d.State = DeliveryWaiting
+		case state.String == "pending":
+			d.State, d.NextAt = DeliveryRetrying, due.Time
+		case slices.ContainsFunc(d.Attempts, func(a Attempt) bool { return a.Error == "" }):
+			d.State = DeliveryDone
+		case ahead && (Filter{Names: names}).Match(e):
+			d.State = DeliveryWaiting
+		}
+		return d, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list deliveries: %w", err)
+	}
+	return slices.DeleteFunc(all, func(d Delivery) bool { return d.State == "" }), nil
+}
+
+// Dead returns up to limit deliveries of a webhook that were given up, by event from
+// after on. ErrNotFound.
+func (m *Webhooks) Dead(ctx context.Context, projectID, webhookID string, after int64, limit int) ([]Delivery, error) {
+	if _, err := m.Get(ctx, projectID, webhookID); err != nil {
+		return nil, err
+	}
+	rows, err := m.store.db.QueryContext(ctx, `
+		SELECT event_id, last_error FROM retries WHERE webhook_id = $1 AND state = 'dead' AND event_id > $2 ORDER BY event_id LIMIT $3`,
+		webhookID, after, limit)
+	all, err := collect(rows, err, func(rows *sql.Rows) (Delivery, error) {
+		d := Delivery{WebhookID: webhookID, State: DeliveryDead}
+		err := rows.Scan(&d.EventID, &d.LastError)
+		return d, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list dead deliveries: %w", err)
+	}
+	return all, nil
+}
+
+// PurgeAttempts removes attempts made before a time, a few thousand at a time.
+func (m *Webhooks) PurgeAttempts(ctx context.Context, before time.Time) (int64, error) {
+	var purged int64
+	for {
+		// Ids follow time but for the moment in which a batch is gathered, so the oldest
+		// come first, and looking ends where they are young enough.
+		rows, err := m.store.db.QueryContext(ctx, `SELECT id, attempted_at FROM attempts ORDER BY id LIMIT 5000`)
+		var old []int64
+		_, err = collect(rows, err, func(rows *sql.Rows) (struct{}, error) {
+			var id int64
+			var at time.Time
+			err := rows.Scan(&id, &at)
+			if at.Before(before) {
+				old = append(old, id)
+			}
+			return struct{}{}, err
+		})
+		if err != nil {
+			return purged, fmt.Errorf("find old attempts: %w", err)
+		}
+		if len(old) == 0 {
+			return purged, nil
+		}
+		n, err := affected(m.store.db.ExecContext(ctx, `DELETE FROM attempts WHERE id`+m.store.among("$1"), m.store.ids(old)))
+		if err != nil {
+			return purged, fmt.Errorf("remove old attempts: %w", err)
+		}
+		purged += n
+	}
+}
+
+// Needed returns the id up to which nobody here needs the log any more: no enabled
+// webhook's cursor, no parked event, no running replay. Without any of them it is the
+// end of the log.
+func (m *Webhooks) Needed(ctx context.Context) (int64, error) {
+	last, err := m.config.Log.Last(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("find end of the log: %w", err)
+	}
+	var needed sql.NullInt64
+	err = m.store.db.QueryRowContext(ctx, `
+		SELECT min(id) FROM (
+			SELECT min(cursor_id) AS id FROM webhooks WHERE enabled
+			UNION ALL SELECT min(event_id) - 1 FROM retries WHERE state = 'pending'
+			UNION ALL SELECT min(cursor_id) FROM replays WHERE state = 'running') AS needed`).Scan(&needed)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return 0, fmt.Errorf("find oldest needed event: %w", err)
+	}
+	if !needed.Valid {
+		return last, nil
+	}
+	return min(last, needed.Int64), nil
+}

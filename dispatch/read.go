@@ -1,0 +1,330 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+// read takes more deliveries in hand where there is room for them.
+func (w *worker) read(ctx context.Context, now time.Time) {
+	w.readLog(ctx)
+	w.readRetries(ctx, now)
+	w.chooseReplay(ctx)
+	w.readReplay(ctx)
+}
+
+func (w *worker) readLog(ctx context.Context) {
+	t := &w.log
+	if w.unread.Swap(false) {
+		t.behind = true
+	}
+	t.position()
+	if t.reading || !t.behind || len(t.open) > window-readLimit {
+		return
+	}
+	t.reading = true
+	after := t.covered
+	w.beside(func() func() {
+		events, covered, err := w.config.Log.Read(ctx, w.projectID, Filter{Names: w.names}, after, 0, readLimit)
+		return func() {
+			t.reading = false
+			if err != nil {
+				w.pause(err)
+				return
+			}
+			w.resume()
+			t.covered, t.behind = max(t.covered, covered), len(events) == readLimit
+			for _, e := range events {
+				if _, ok := w.settled[e.ID]; ok {
+					delete(w.settled, e.ID)
+					continue
+				}
+				d := &delivery{event: e, key: e.recordKey(), source: fromLog}
+				t.open = append(t.open, d)
+				w.admit(d)
+			}
+		}
+	})
+}
+
+// readRetries takes due retries in hand. While the endpoint is down it takes one only
+// when there is nothing else to probe with, due or not.
+func (w *worker) readRetries(ctx context.Context, now time.Time) {
+	if w.parking || len(w.queues[fromRetries]) > 0 {
+		return
+	}
+	limit := readLimit
+	if w.breaker.down() {
+		if w.inflight > 0 || now.Before(w.breaker.probeAt) || len(w.held)+w.queued() > 0 || w.log.reading || len(w.pending) == 0 {
+			return
+		}
+		limit = 1
+	} else if w.dueAt.IsZero() || now.Before(w.dueAt) {
+		return
+	}
+	w.dueAt = time.Time{}
+	if len(w.pending) == 0 {
+		return
+	}
+	w.parking = true
+	w.beside(func() func() {
+		rows, err := w.store.due(ctx, w.lease.webhook, limit)
+		ids := make([]int64, 0, len(rows))
+		for _, r := range rows {
+			if limit == 1 || !r.due.After(now) {
+				ids = append(ids, r.event)
+			}
+		}
+		var events []Event
+		if err == nil && len(ids) > 0 {
+			events, err = w.config.Log.Get(ctx, ids)
+		}
+		return func() {
+			w.parking = false
+			if err != nil {
+				w.dueAt = now
+				w.pause(err)
+				return
+			}
+			w.resume()
+			if len(rows) > len(ids) {
+				w.dueAt = rows[len(ids)].due
+			}
+			w.takeRetries(rows[:len(ids)], events)
+		}
+	})
+}
+
+func (w *worker) takeRetries(rows []retryRow, events []Event) {
+	for _, r := range rows {
+		if _, ok := w.taken[r.event]; ok {
+			continue
+		}
+		d := &delivery{event: Event{ID: r.event}, key: r.key, source: fromRetries, attempts: r.attempts}
+		i := slices.IndexFunc(events, func(e Event) bool { return e.ID == r.event })
+		if i < 0 {
+			w.keep(d, retryRow{dead: true, attempts: r.attempts, due: r.due, lastError: classExpired})
+			continue
+		}
+		d.event = events[i]
+		w.taken[r.event] = struct{}{}
+		w.admit(d)
+	}
+	if w.breaker.down() && len(w.held)+w.queued() == 0 {
+		// All in hand and about to be written: there is nothing to probe with yet.
+		w.breaker.probeAt = time.Now().Add(w.config.ProbeFirst)
+	}
+}
+
+// chooseReplay takes up the replay that the dispatcher wants, and drops one that was
+// cancelled.
+func (w *worker) chooseReplay(ctx context.Context) {
+	wanted := w.wanted.Load()
+	if w.loading || *wanted == w.replayID() {
+		return
+	}
+	if w.replay != nil {
+		queue := w.queues[fromReplay]
+		w.replay, w.queues[fromReplay] = nil, nil
+		for _, d := range queue {
+			w.leave(d)
+		}
+	}
+	if *wanted == "" {
+		return
+	}
+	w.loading = true
+	w.beside(func() func() {
+		r, err := w.store.loadReplay(ctx, *wanted, w.names)
+		return func() {
+			w.loading = false
+			if err != nil {
+				w.pause(err)
+				return
+			}
+			w.resume()
+			if r == nil {
+				w.wanted.CompareAndSwap(wanted, new(string)) // it is over
+				return
+			}
+			if r.empty {
+				r.covered = r.through
+			}
+			w.replay = r
+		}
+	})
+}
+
+func (w *worker) replayID() string {
+	if w.replay == nil {
+		return ""
+	}
+	return w.replay.id
+}
+
+// readReplay reads on in the replay, but never past the webhook's own cursor: what
+// that has not passed yet would come before its elders.
+func (w *worker) readReplay(ctx context.Context) {
+	r := w.replay
+	if r == nil {
+		return
+	}
+	if r.position() >= r.through {
+		w.changed() // its end is to be written
+		return
+	}
+	through := min(r.through, w.log.position())
+	if r.reading || r.covered >= through || len(r.open) > window-readLimit {
+		return
+	}
+	r.reading = true
+	after := r.covered
+	w.beside(func() func() {
+		events, covered, err := w.replayed(ctx, r, after, through)
+		return func() {
+			r.reading = false
+			if err != nil {
+				w.pause(err)
+				return
+			}
+			w.resume()
+			r.covered = covered
+			if r != w.replay {
+				return // cancelled meanwhile
+			}
+			for _, e := range events {
+				d := &delivery{event: e, key: e.recordKey(), source: fromReplay, replay: r}
+				r.open = append(r.open, d)
+				w.admit(d)
+			}
+		}
+	})
+}
+
+// replayed reads what a replay sends next.
+func (w *worker) replayed(ctx context.Context, r *replay, after, through int64) (events []Event, covered int64, err error) {
+	if !r.dead {
+		events, covered, err = w.config.Log.Read(ctx, w.projectID, r.filter, after, through, readLimit)
+		if len(events) < readLimit {
+			covered = through
+		}
+		return events, covered, err
+	}
+	ids, err := w.store.deadEvents(ctx, w.lease.webhook, after, through, readLimit)
+	if err != nil {
+		return nil, 0, err
+	}
+	covered = through
+	if len(ids) == readLimit {
+		covered = ids[len(ids)-1]
+	}
+	events, err = getMatching(ctx, w.config.Log, ids, r.filter)
+	return events, covered, err
+}
+
+// getMatching returns those of the events that f chooses, in the log's order.
+func getMatching(ctx context.Context, log Log, ids []int64, f Filter) ([]Event, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	events, err := log.Get(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	events = slices.DeleteFunc(events, func(e Event) bool { return !f.Match(e) })
+	slices.SortFunc(events, func(a, b Event) int { return int(a.ID - b.ID) })
+	return events, nil
+}
+
+// changed notes that there is something to write.
+func (w *worker) changed() {
+	if w.batch.since.IsZero() {
+		w.batch.since = time.Now()
+	}
+}
+
+// writeAt is when the next write is due; zero: when something changes.
+func (w *worker) writeAt() time.Time {
+	switch b := w.batch; {
+	case w.busy:
+		return time.Time{}
+	case w.writing != nil:
+		return w.pauseTill
+	case b.since.IsZero():
+		if w.log.position() == w.cursor {
+			return time.Time{}
+		}
+		return w.lastWrite.Add(cursorStep)
+	case len(b.attempts) >= batchLimit:
+		return b.since
+	case w.inflight == 0 && w.queued() == 0 && w.lastEnd.Add(w.config.Flush/5).Before(b.since.Add(w.config.Flush)):
+		return w.lastEnd.Add(w.config.Flush / 5)
+	default:
+		return b.since.Add(w.config.Flush)
+	}
+}
+
+// write stores what has happened, a batch at a time.
+func (w *worker) write(ctx context.Context, now time.Time) {
+	at := w.writeAt()
+	if at.IsZero() || now.Before(at) {
+		return
+	}
+	if w.writing == nil {
+		w.seal(w.batch)
+		w.writing, w.batch = w.batch, newBatch()
+	}
+	b := w.writing
+	w.busy = true
+	w.beside(func() func() {
+		ctx, cancel := context.WithTimeout(ctx, w.config.WriteTimeout)
+		defer cancel()
+		err := w.store.write(ctx, w.lease, b)
+		return func() { w.written(b, err) }
+	})
+}
+
+// seal puts the webhook's state of this moment into a batch.
+func (w *worker) seal(b *batch) {
+	b.status = status{
+		cursor: w.log.position(), lastSuccess: w.lastSuccess, lastError: w.lastError,
+		failures: w.breaker.failures, failingSince: w.breaker.failingSince, probeAt: w.breaker.probeAt,
+	}
+	if r := w.replay; r != nil {
+		b.replay, b.position, b.sent = r.id, r.position(), r.passed
+		b.done = b.position >= r.through
+	}
+}
+
+func (w *worker) written(b *batch, err error) {
+	w.busy = false
+	w.lastWrite = time.Now()
+	if errors.Is(err, errLeaseLost) {
+		w.logger.Info().Msg("webhook lease lost")
+		w.lost = true
+		return
+	}
+	w.unwritten = err != nil
+	if err != nil {
+		w.pause(err)
+		return
+	}
+	w.resume()
+	w.writing = nil
+	w.cursor = b.cursor
+	for event := range b.parked {
+		delete(w.taken, event)
+	}
+	for event := range b.removed {
+		delete(w.taken, event)
+	}
+	if len(b.parked)+len(b.removed)+len(b.released) > 0 {
+		w.dueAt = w.lastWrite
+	}
+	if r := w.replay; r != nil && b.done && b.replay == r.id {
+		w.wanted.CompareAndSwap(w.wanted.Load(), new(string))
+		w.replay = nil
+	}
+}

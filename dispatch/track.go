@@ -1,0 +1,70 @@
+package dispatch
+
+import "time"
+
+// source says where a delivery comes from.
+type source uint8
+
+const (
+	fromRetries source = iota // a parked event
+	fromLog                   // at the webhook's cursor
+	fromReplay
+	sources
+)
+
+// delivery is an event in the worker's hands.
+type delivery struct {
+	event    Event
+	key      int64 // of its record
+	source   source
+	replay   *replay   // of a replayed one
+	attempts int       // made so far, as far as its schedule counts them
+	next     *delivery // the next of the same record
+	settled  bool      // delivered, parked, or not wanted: the cursor may pass
+	probe    bool
+	failures int // of the endpoint, when this was sent
+	last     outcome
+}
+
+// track is a cursor: over the log, or over a replay's part of it.
+type track struct {
+	covered int64       // read up to here
+	open    []*delivery // read, in the log's order; the first is not settled
+	passed  int64       // deliveries that the cursor has passed
+	reading bool
+	behind  bool // there may be more to read
+}
+
+// position is the highest id below which everything is settled.
+func (t *track) position() int64 {
+	n := 0
+	for n < len(t.open) && t.open[n].settled {
+		t.open[n] = nil
+		n++
+	}
+	t.open = t.open[n:]
+	t.passed += int64(n)
+	if len(t.open) > 0 {
+		return t.open[0].event.ID - 1
+	}
+	return t.covered
+}
+
+// replay is one that runs.
+type replay struct {
+	track
+	id      string
+	filter  Filter
+	dead    bool // only deliveries that were given up
+	through int64
+	empty   bool // its filter and the webhook's have nothing in common
+}
+
+// retryRow is a parked event as the database has it.
+type retryRow struct {
+	event, key int64
+	dead       bool
+	attempts   int
+	due        time.Time
+	lastError  string
+}

@@ -1,0 +1,75 @@
+// Package hashstore keeps what is known of every stream, and the log of events: a
+// change and its events are one transaction.
+//
+// It owns the tables stream_states, stream_parts, stream_runs and events. It never
+// sees a record's content (only ids, places and fingerprints), never decides whether a
+// difference is believed, and never interprets a recipe.
+//
+// A stream is a base and a delta. The base is cut into 2^bits parts by the first bits
+// of a record's place; a part is an ascending row of (place, fingerprint) and, in a
+// column of its own, the ids in the same order. The delta is a row of runs, one for
+// every poll that found something; when it has grown past a quarter of the base it is
+// folded into it. The stream's one row in stream_states holds a digest of every part
+// (the wrapping sum of its fingerprints) and a root over them, so that a listing that
+// equals what is known is recognised without reading anything else.
+//
+// Words: the place of a record is the hash of its id, which says where it stands; a
+// part, a run, a fold and the root are as above. A place is shared when two ids of one
+// stream have it: those records are told apart by their ids wherever both stand in the
+// listing or both in the store. What stays unnoticed is a record that vanishes while
+// another one of the very same place appears between two listings (a chance of 2^-64 a
+// pair): it is taken for an update.
+package hashstore
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+var (
+	// ErrConflict says that somebody else has committed to the stream since Load.
+	ErrConflict = errors.New("the stream has been changed by another poll")
+	// ErrCorrupt says that what is stored of a stream contradicts itself. Nothing can be
+	// concluded from it; Forget and a new baseline is the way out.
+	ErrCorrupt = errors.New("stored hashes are damaged")
+	// ErrNotFound says that there is no such event.
+	ErrNotFound = errors.New("event not found")
+)
+
+// Store is the hash store and the event log of one database. It is safe for concurrent
+// use.
+type Store struct {
+	// OnAppend is called after Commit has committed events; nil: nobody is told. Set it
+	// before the Store is used.
+	OnAppend func()
+
+	db       *sql.DB
+	postgres bool
+	partSize int // how many records a part should have
+
+	lockTimeout string // how long an appender waits for the others
+}
+
+// New returns the store of db, a PostgreSQL or SQLite database with the schema applied.
+func New(db *sql.DB) *Store {
+	_, postgres := db.Driver().(*stdlib.Driver)
+	return &Store{db: db, postgres: postgres, partSize: partSize, lockTimeout: "60s"}
+}
+
+// in is the condition, to follow a column, that it is one of numbers, which are the
+// statement's parameter of that position.
+func (s *Store) in(position int, numbers []int64) (condition string, parameter any) {
+	if s.postgres {
+		return fmt.Sprintf(" = ANY($%d)", position), numbers
+	}
+	text, _ := json.Marshal(numbers) // numbers can't be refused
+	return fmt.Sprintf(" IN (SELECT value FROM json_each($%d))", position), string(text)
+}
+
+func corrupt(what string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrCorrupt, fmt.Sprintf(what, args...))
+}

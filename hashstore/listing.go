@@ -1,0 +1,70 @@
+package hashstore
+
+import "bytes"
+
+// Listing is what one poll saw of a stream: ids, places and fingerprints, 24 bytes and
+// the id's stored form (17 for a UUID) a record. It is not safe for concurrent use.
+type Listing struct {
+	list
+	distinct bool // no id stands in it twice
+}
+
+// NewListing returns an empty listing.
+func NewListing() *Listing { return &Listing{distinct: true} }
+
+// Add adds a record; the id is copied. The place must follow from the id alone. An id
+// added again replaces the record added before.
+func (l *Listing) Add(id string, place, fingerprint uint64) {
+	l.records = append(l.records, record{place, max(fingerprint, 1), uint64(len(l.ids))}) // 0 is for what is gone
+	l.ids = appendID(l.ids, id)
+	l.distinct = false
+}
+
+// Len is the number of records. It sorts the listing when no Compare has looked at it
+// since the last Add.
+func (l *Listing) Len() int {
+	if !l.distinct {
+		l.settle()
+	}
+	return len(l.records)
+}
+
+// Union adds the records of other whose ids l lacks.
+func (l *Listing) Union(other *Listing) {
+	mine, theirs := l.settle(), other.settle()
+	for len(theirs) > 0 {
+		r := theirs[0]
+		switch order := compareFirst(&l.list, mine, &other.list, r); {
+		case order < 0:
+			mine = mine[1:]
+		case order == 0:
+			mine, theirs = mine[1:], theirs[1:]
+		default:
+			l.add(r.place, r.fingerprint, other.id(r))
+			theirs = theirs[1:]
+		}
+	}
+}
+
+// compareFirst compares the first of records with r by place, then by id. Nothing left
+// is more than anything.
+func compareFirst(l *list, records []record, other *list, r record) int {
+	switch {
+	case len(records) == 0 || records[0].place > r.place:
+		return 1
+	case records[0].place < r.place:
+		return -1
+	}
+	return bytes.Compare(l.id(records[0]), other.id(r))
+}
+
+// settle sorts the listing and drops what was replaced.
+func (l *Listing) settle() []record {
+	bits := partBits(len(l.records), partSize, 0)
+	g, s := group(l.records, bits), sorter{}
+	for p := range g.start {
+		g.settle(p, bits, &l.list, &s)
+	}
+	l.records, l.distinct = g.compact(), true
+	return l.records
+}

@@ -1,0 +1,201 @@
+package hashstore
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/synthook/synthook/diff"
+	"github.com/synthook/synthook/migrations"
+	"github.com/synthook/synthook/migrations/migrationstest"
+)
+
+// Hundreds of polls against a model that is a map: what Compare finds is what the model
+// says, and what Commit keeps is what the model keeps, through runs, folds and changing
+// numbers of parts, with ordinary places and with places that many records share.
+func TestPollsAgreeWithModel(t *testing.T) {
+	places := map[string]func(string) uint64{
+		"places of their own": diff.Place,
+		"shared places":       func(id string) uint64 { return diff.Place(id) >> 56 * 0x9E3779B97F4A7C15 },
+	}
+	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
+		for name, place := range places {
+			for _, partSize := range []int{8, partSize} {
+				t.Run(fmt.Sprintf("%s/parts of %d", name, partSize), func(t *testing.T) {
+					for seed := range uint64(3) {
+						m := newModel(t, db, place, partSize, seed)
+						for range 130 {
+							m.poll()
+						}
+						if partSize == 8 && len(m.bits) < 4 {
+							t.Errorf("seed %d: numbers of parts seen: %v", seed, slices.Sorted(maps.Keys(m.bits)))
+						}
+						if m.folds < 5 || m.runs < 20 {
+							t.Errorf("seed %d: %d folds, %d runs", seed, m.folds, m.runs)
+						}
+					}
+				})
+			}
+		}
+	})
+}
+
+type model struct {
+	t      *testing.T
+	store  *Store
+	stream int64
+	place  func(string) uint64
+	random *rand.Rand
+	target int // records that the stream tends to
+
+	there, known contents // at the provider; in the store
+	bits         map[int]bool
+	polls        int
+	folds, runs  int
+}
+
+func newModel(t *testing.T, db *migrations.DB, place func(string) uint64, partSize int, seed uint64) *model {
+	store := New(db.DB)
+	store.partSize = partSize
+	return &model{t: t, store: store, stream: newStream(t, db), place: place, random: rand.New(rand.NewPCG(seed, 1)),
+		there: contents{}, known: contents{}, bits: map[int]bool{}}
+}
+
+// live changes the provider's records.
+func (m *model) live() {
+	r := m.random
+	m.polls++
+	m.target = []int{50, 400, 150, 0, 10, 300}[m.polls/20%6]
+	for _, id := range slices.Sorted(maps.Keys(m.there)) {
+		switch n := r.IntN(100); {
+		case n < 2, len(m.there) > m.target && n < 30:
+			delete(m.there, id)
+		case n < 5:
+			m.there[id] = r.Uint64() | 1
+		}
+	}
+	for range max(r.IntN(4), min(m.target-len(m.there), 60)) {
+		m.there[someID(r)] = r.Uint64() | 1
+	}
+}
+
+// listed is what a poll sees: now and then not all that is there.
+func (m *model) listed() contents {
+	c := maps.Clone(m.there)
+	if m.random.IntN(6) == 0 {
+		for _, id := range slices.Sorted(maps.Keys(c)) {
+			if m.random.IntN(8) == 0 {
+				delete(c, id)
+			}
+		}
+	}
+	// What the store can't notice, and says so: a place whose only record is another one now.
+	only := func(c contents) map[uint64]string {
+		at, many := map[uint64]string{}, map[uint64]bool{}
+		for _, id := range slices.Sorted(maps.Keys(c)) {
+			many[m.place(id)] = at[m.place(id)] != ""
+			at[m.place(id)] = id
+		}
+		maps.DeleteFunc(at, func(place uint64, _ string) bool { return many[place] })
+		return at
+	}
+	listed := only(c)
+	for place, id := range only(m.known) {
+		if other, ok := listed[place]; ok && other != id {
+			c[id], m.there[id] = m.known[id], m.known[id]
+		}
+	}
+	return c
+}
+
+func (m *model) poll() {
+	t, ctx := m.t, m.t.Context()
+	t.Helper()
+	m.live()
+	listed := m.listed()
+	st := must[State](t)(m.store.Load(ctx, m.stream))
+	listing := listingOf(listed, m.place, m.random)
+	d := must[*Difference](t)(m.store.Compare(ctx, st, listing))
+
+	var created, updated, missing []string
+	for id, fingerprint := range listed {
+		if old, ok := m.known[id]; !ok {
+			created = append(created, id)
+		} else if old != fingerprint {
+			updated = append(updated, id)
+		}
+	}
+	for id := range m.known {
+		if _, ok := listed[id]; !ok {
+			missing = append(missing, id)
+		}
+	}
+	m.expect("created", ids(d.Created()), created)
+	m.expect("updated", ids(d.Updated()), updated)
+	m.expect("missing", ids(d.Missing()), missing)
+	if n := listing.Len(); n != len(listed) {
+		t.Fatalf("the listing has %d records, want %d", n, len(listed))
+	}
+	if want := st.Version != 0 && len(created)+len(updated)+len(missing) == 0; d.Unchanged() != want {
+		t.Fatalf("unchanged: %v", d.Unchanged())
+	}
+
+	keep := m.random.Uint64() >> uint(m.random.IntN(2)*63) // of all places, some or one in two
+	deleted := func(place uint64) bool { return place*2654435761>>3 >= keep>>3 }
+	if _, err := m.store.Commit(ctx, st, d, Commit{Recipe: "r", Delete: deleted}); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range missing {
+		if deleted(m.place(id)) {
+			delete(m.known, id)
+		}
+	}
+	maps.Copy(m.known, listed)
+	m.check(st)
+}
+
+// check compares everything that is stored with the model.
+func (m *model) check(before State) {
+	t, ctx := m.t, m.t.Context()
+	t.Helper()
+	st := must[State](t)(m.store.Load(ctx, m.stream))
+	if st.Records != len(m.known) || st.Recipe != "r" {
+		t.Fatalf("state %+v, want %d records", st, len(m.known))
+	}
+	if m.bits[st.Bits] = true; st.deltaRuns == 0 && before.deltaRuns > 0 {
+		m.folds++
+	} else if st.deltaRuns > before.deltaRuns {
+		m.runs++
+	}
+	same := must[*Difference](t)(m.store.Compare(ctx, st, listingOf(m.known, m.place, m.random)))
+	if !same.Unchanged() {
+		t.Fatal("what was committed differs from what is stored")
+	}
+	all := must[*Difference](t)(m.store.Compare(ctx, st, NewListing()))
+	if len(m.known) > 0 {
+		m.expect("stored", ids(all.Missing()), slices.Collect(maps.Keys(m.known)))
+	}
+	m.sizes(st)
+}
+
+// sizes checks the book-keeping that decides about folds.
+func (m *model) sizes(st State) {
+	var runs, parts int
+	if err := m.store.db.QueryRow(`SELECT (SELECT count(*) FROM stream_runs WHERE stream_id = $1), (SELECT count(*) FROM stream_parts WHERE stream_id = $1)`, m.stream).Scan(&runs, &parts); err != nil {
+		m.t.Fatal(err)
+	}
+	if runs != st.deltaRuns || parts > 1<<st.Bits || runs >= maxRuns || st.deltaSize > st.baseSize/4 {
+		m.t.Fatalf("%d runs and %d parts beside %+v", runs, parts, st)
+	}
+}
+
+func (m *model) expect(what string, got, want []string) {
+	m.t.Helper()
+	slices.Sort(want)
+	if d := gocmp.Diff(want, got); d != "" {
+		m.t.Fatalf("%s (-want +got):\n%s", what, d)
+	}
+}

@@ -1,0 +1,141 @@
+package poller
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A deletion is derived from absence, and absence has many causes: a page that
+// shifted, a permission that was taken away, a provider having a bad day. What is
+// decided here, from one complete listing and what was doubted before it:
+//
+//   - one page holds everything: missing is deleted;
+//   - else missing is suspected first, and deleted when missing again in the next
+//     complete listing;
+//   - more than max(10, a tenth) missing, or an empty listing where there were
+//     records: the poll is held until a person has approved, or the records are back.
+
+// quarantineFloor is how many records may always go in one poll.
+const quarantineFloor = 10
+
+// doubts is what a stream's poller does not believe yet. Sets are ascending places.
+type doubts struct {
+	suspected   []uint64 // missing in the last complete listing
+	quarantined []uint64 // missing in the last one, and too many to believe
+	approved    bool     // the quarantined may be believed
+	polls       int      // listings in a row that left the same quarantine, or any suspicion
+	since       time.Time
+
+	// For whoever decides on the quarantine:
+	reason           string
+	sample           []string // ids of some of the quarantined
+	created, updated int      // held with it
+}
+
+func (d doubts) none() bool { return len(d.suspected)+len(d.quarantined) == 0 }
+
+// after is what is doubted once v was found.
+func (d doubts) after(v verdict, now time.Time) doubts {
+	next := doubts{suspected: v.suspected, quarantined: v.held, reason: v.reason, polls: 1, since: now}
+	switch {
+	case len(v.held) > 0 && len(d.quarantined) > 0:
+		next.since = d.since
+		if slices.Equal(v.held, d.quarantined) {
+			next.polls = d.polls + 1
+		}
+	case len(v.held) == 0 && len(d.quarantined) == 0 && len(v.suspected) > 0 && len(d.suspected) > 0:
+		next.polls = d.polls + 1
+	}
+	return next
+}
+
+// sighting is what a complete listing showed.
+type sighting struct {
+	known   int      // records in the hash store
+	listed  int      // records in the listing
+	onePage bool     // nothing can shift between pages
+	missing []uint64 // known, but not listed; ascending
+}
+
+// verdict is what to believe of it.
+type verdict struct {
+	deleted   []uint64 // believed: delete them
+	suspected []uint64 // wait for the next complete listing
+	held      []uint64 // not empty: nothing of this poll counts
+	reason    string   // why held
+}
+
+func believe(s sighting, d doubts) verdict {
+	var approved []uint64
+	if d.approved {
+		approved = d.quarantined
+	}
+	unapproved := without(s.missing, approved)
+	limit := max(quarantineFloor, s.known/10)
+	switch {
+	case len(unapproved) == 0:
+	case s.listed == 0:
+		return hold(s, d, fmt.Sprintf("the listing is empty, %d records were known", s.known))
+	case len(unapproved) > limit:
+		return hold(s, d, fmt.Sprintf("%d of %d records missing in one poll, at most %d are believed", len(unapproved), s.known, limit))
+	}
+	if s.onePage {
+		return verdict{deleted: s.missing}
+	}
+	suspected := without(unapproved, d.suspected)
+	return verdict{deleted: without(s.missing, suspected), suspected: suspected}
+}
+
+// hold keeps everything as it was. What is listed again is no longer suspected, but
+// a listing that is not believed confirms no suspicion.
+func hold(s sighting, d doubts, reason string) verdict {
+	return verdict{suspected: intersection(s.missing, d.suspected), held: s.missing, reason: reason}
+}
+
+// Places (64-bit hashes of record ids) travel as ascending sets, in the database as
+// 8 big-endian bytes each.
+
+func encodePlaces(places []uint64) []byte {
+	data := make([]byte, 0, 8*len(places)) // never nil: the columns are NOT NULL
+	for _, p := range places {
+		data = binary.BigEndian.AppendUint64(data, p)
+	}
+	return data
+}
+
+func decodePlaces(data []byte) ([]uint64, error) {
+	if len(data)%8 != 0 {
+		return nil, errors.New("stored places are cut")
+	}
+	places := make([]uint64, 0, len(data)/8)
+	for ; len(data) > 0; data = data[8:] {
+		places = append(places, binary.BigEndian.Uint64(data))
+	}
+	return places, nil
+}
+
+func contains(set []uint64, place uint64) bool {
+	_, found := slices.BinarySearch(set, place)
+	return found
+}
+
+func intersection(a, b []uint64) []uint64 { return filter(a, b, true) }
+
+func without(a, b []uint64) []uint64 { return filter(a, b, false) }
+
+// filter keeps what of a is, or is not, in b.
+func filter(a, b []uint64, keep bool) []uint64 {
+	var kept []uint64
+	for _, place := range a {
+		for len(b) > 0 && b[0] < place {
+			b = b[1:]
+		}
+		if (len(b) > 0 && b[0] == place) == keep {
+			kept = append(kept, place)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,210 @@
+package poller
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/synthook/synthook/diff"
+	"github.com/synthook/synthook/hashstore"
+)
+
+// Result is the outcome of one poll. Changes are those that were believed and told of:
+// a silent first listing has none.
+type Result struct {
+	Complete    bool   `json:"complete"` // the listing reached its end
+	Pages       int    `json:"pages"`
+	Requests    int    `json:"requests"`
+	Records     int    `json:"records"`
+	Created     int    `json:"created"`
+	Updated     int    `json:"updated"`
+	Deleted     int    `json:"deleted"`
+	Suspected   int    `json:"suspected"`   // missing once
+	Quarantined int    `json:"quarantined"` // missing, but too many: nothing of this poll counts
+	Events      int    `json:"events"`
+	DurationMS  int64  `json:"duration_ms"`
+	Error       string `json:"error,omitempty"` // why the listing did not reach its end
+}
+
+// attempt is one poll under way.
+type attempt struct {
+	*Poller
+	*claim
+	*plan // nil until it is made
+
+	started   time.Time // by the database's clock
+	before    doubts
+	result    Result
+	outcome   string // for the log
+	bytes     int64
+	storeTime time.Duration // spent on what is known: load, compare, write
+}
+
+// poll carries a claimed stream's poll to its end. What the provider does is an
+// outcome: it stands in the result and in the stream's row. An error says that
+// nothing was written, or that ctx ended.
+func (p *Poller) poll(ctx context.Context, c *claim) (Result, error) {
+	a := &attempt{Poller: p, claim: c, started: c.time()}
+	err := p.underLease(ctx, c, a.run)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, errLeaseLost) {
+		err = a.fail(ctx, err)
+	}
+	a.result.DurationMS = a.time().Sub(a.started).Milliseconds()
+	if err != nil {
+		a.outcome = "dropped"
+		// Where this fails too, the lease runs out by itself.
+		_ = p.release(ctx, c)
+	}
+	a.log(err)
+	return a.result, err
+}
+
+func (a *attempt) run(ctx context.Context) (err error) {
+	if a.plan, err = a.Poller.plan(a.claim); err != nil {
+		return err
+	}
+	if a.doubted {
+		if a.before, err = loadDoubts(ctx, a.DB, a.streamID); err != nil {
+			return err
+		}
+	}
+	loading := time.Now()
+	state, err := a.Store.Load(ctx, a.streamID)
+	if err != nil {
+		return err
+	}
+	a.storeTime = time.Since(loading)
+	silentFirst := state.Version == 0 && a.baseline != "emit"
+	w, err := a.list(ctx, a.recordType, silentFirst)
+	a.result.Pages, a.result.Requests, a.bytes = w.pages, w.requests, w.bytes
+	if err != nil {
+		return err
+	}
+	a.result.Complete, a.result.Records = true, w.listing.Len()
+	reached := time.Now()
+	defer func() { a.storeTime += time.Since(reached) }()
+	d, err := a.Store.Compare(ctx, state, w.listing)
+	if err != nil {
+		return err
+	}
+	return a.judge(ctx, state, d, silentFirst)
+}
+
+// judge decides what of a complete listing is believed, and writes it.
+func (a *attempt) judge(ctx context.Context, state hashstore.State, d *hashstore.Difference, silentFirst bool) error {
+	rebased := state.Version > 0 && state.Recipe != a.recipe
+	if d.Unchanged() && !rebased && !a.doubted {
+		a.outcome = "unchanged"
+		return a.succeed(ctx, a.DB, doubts{})
+	}
+	a.outcome = "changed"
+	created, updated, missing := d.Counts()
+	switch {
+	case silentFirst:
+		a.outcome, created, updated = "baseline", 0, 0
+	case rebased:
+		a.outcome, updated = "rebased", 0
+	}
+	s := sighting{known: state.Records, listed: a.result.Records, onePage: a.result.Pages == 1, missing: make([]uint64, 0, missing)}
+	for item := range d.Missing() {
+		s.missing = append(s.missing, item.Place)
+	}
+	v := believe(s, a.before)
+	after := a.before.after(v, a.time())
+	a.result.Suspected = len(v.suspected)
+	if len(v.held) > 0 {
+		a.outcome, a.result.Quarantined = "quarantined", len(v.held)
+		after.sample, after.created, after.updated = sample(d), created, updated
+		return a.recordAlone(ctx, after)
+	}
+	a.result.Created, a.result.Updated, a.result.Deleted = created, updated, len(v.deleted)
+	if len(v.suspected) > 0 && created+updated+len(v.deleted) == 0 {
+		a.outcome = "suspected"
+	}
+	return a.commit(ctx, state, d, v, after)
+}
+
+// recordAlone writes what is doubted, and nothing to the hash store.
+func (a *attempt) recordAlone(ctx context.Context, after doubts) error {
+	return a.inTx(ctx, func(tx *sql.Tx) error {
+		_, err := a.record(ctx, tx, after)
+		return err
+	})
+}
+
+// commit writes what is believed, its events and the poll in one transaction.
+func (a *attempt) commit(ctx context.Context, state hashstore.State, d *hashstore.Difference, v verdict, after doubts) error {
+	var pollID int64
+	a.result.Events = a.result.Created + a.result.Updated + a.result.Deleted
+	c := hashstore.Commit{
+		Recipe: a.recipe,
+		Delete: func(place uint64) bool { return contains(v.deleted, place) },
+		Guard: func(ctx context.Context, tx *sql.Tx) (err error) {
+			pollID, err = a.record(ctx, tx, after)
+			return err
+		},
+	}
+	if a.result.Events > 0 {
+		c.Events = a.events(d, v, &pollID)
+	}
+	events, err := a.Store.Commit(ctx, state, d, c)
+	a.result.Events = events
+	return err
+}
+
+// events are those of the changes that result counts; all of one poll bear one time.
+func (a *attempt) events(d *hashstore.Difference, v verdict, pollID *int64) iter.Seq[hashstore.Event] {
+	now := a.time()
+	return func(yield func(hashstore.Event) bool) {
+		tell := func(op diff.Op, items iter.Seq[hashstore.Item]) bool {
+			for item := range items {
+				if op == diff.Deleted && !contains(v.deleted, item.Place) {
+					continue
+				}
+				if !yield(hashstore.Event{
+					ProjectID: a.account.projectID, AccountID: a.account.id,
+					Name: a.info.EventPrefix + "." + op.String(), RecordType: a.recordType, RecordID: item.ID,
+					OccurredAt: now, PollID: *pollID,
+				}) {
+					return false
+				}
+			}
+			return true
+		}
+		_ = (a.result.Created == 0 || tell(diff.Created, d.Created())) &&
+			(a.result.Updated == 0 || tell(diff.Updated, d.Updated())) &&
+			(a.result.Deleted == 0 || tell(diff.Deleted, d.Missing()))
+	}
+}
+
+// sample names some of the missing records, for whoever decides.
+func sample(d *hashstore.Difference) []string {
+	ids := make([]string, 0, sampleSize)
+	for item := range d.Missing() {
+		if ids = append(ids, item.ID); len(ids) == sampleSize {
+			break
+		}
+	}
+	return ids
+}
+
+const sampleSize = 20
+
+// log writes the poll's one line. It holds counts and names of record types, never an
+// id or a content of a record.
+func (a *attempt) log(err error) {
+	level := zerolog.InfoLevel
+	if err != nil && !errors.Is(err, context.Canceled) || a.result.Error != "" {
+		level = zerolog.WarnLevel
+	}
+	r := a.result
+	a.Logger.WithLevel(level).Str("account_id", a.account.id).Str("provider", a.account.provider).Str("record_type", a.recordType).
+		Str("outcome", a.outcome).Bool("complete", r.Complete).Int("pages", r.Pages).Int("requests", r.Requests).Int64("bytes", a.bytes).
+		Int("records", r.Records).Int("created", r.Created).Int("updated", r.Updated).Int("deleted", r.Deleted).
+		Int("suspected", r.Suspected).Int("quarantined", r.Quarantined).Int("events", r.Events).
+		Int64("duration_ms", r.DurationMS).Int64("store_us", a.storeTime.Microseconds()).
+		AnErr("error", err).Str("reason", r.Error).Msg("poll")
+}

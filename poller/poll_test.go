@@ -1,0 +1,202 @@
+package poller
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/synthook/synthook/hashstore"
+)
+
+func TestPollEndToEnd(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.people.staff(25)
+		a := r.account(nil)
+		var seen int64
+
+		got := r.poll(a)
+		want := Result{Complete: true, Pages: 3, Requests: 6, Records: 25, DurationMS: got.DurationMS}
+		if got != want {
+			t.Errorf("first poll: %+v, want %+v (a silent baseline, listed twice)", got, want)
+		}
+		r.expect(a, &seen)
+
+		got = r.poll(a)
+		want = Result{Complete: true, Pages: 3, Requests: 3, Records: 25, DurationMS: got.DurationMS}
+		if got != want {
+			t.Errorf("unchanged poll: %+v, want %+v", got, want)
+		}
+
+		r.people.add(person{"26", "new"})
+		r.people.rename("3", "renamed")
+		got = r.poll(a)
+		want = Result{Complete: true, Pages: 3, Requests: 3, Records: 26, Created: 1, Updated: 1, Events: 2, DurationMS: got.DurationMS}
+		if got != want {
+			t.Errorf("changed poll: %+v, want %+v", got, want)
+		}
+		r.expect(a, &seen, "created 26", "updated 3")
+
+		r.people.remove("5")
+		if got = r.poll(a); got.Suspected != 1 || got.Deleted != 0 || got.Events != 0 {
+			t.Errorf("missing once: %+v", got)
+		}
+		if got = r.poll(a); got.Deleted != 1 || got.Suspected != 0 || got.Events != 1 {
+			t.Errorf("missing twice: %+v", got)
+		}
+		r.expect(a, &seen, "deleted 5")
+		if s := r.stream(a); s.State != StreamOK || s.Polls != 5 || s.Records != 25 || s.Suspected != 0 || s.LastChangeAt.IsZero() {
+			t.Errorf("stream: %+v", s)
+		}
+	})
+}
+
+func TestEventsTellWhatTheyMust(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.people.staff(3)
+		a := r.account(func(n *NewAccount) { n.Baseline = BaselineEmit })
+		before := time.Now()
+		if got := r.poll(a); got.Created != 3 || got.Events != 3 {
+			t.Fatalf("emitting baseline: %+v", got)
+		}
+		events, err := r.store.Events(t.Context(), hashstore.EventQuery{ProjectID: DefaultProject, RecordType: "employees"})
+		if err != nil || len(events) != 3 {
+			t.Fatal(events, err)
+		}
+		polls, err := r.streams.Polls(t.Context(), r.stream(a).ID, 0, 10)
+		if err != nil || len(polls) != 1 {
+			t.Fatal(polls, err)
+		}
+		for _, e := range events {
+			if e.Name != "hris_employees.created" || e.AccountID != a.ID || e.PollID != polls[0].ID || !strings.HasPrefix(e.UID, "evt_") ||
+				!e.OccurredAt.Equal(events[0].OccurredAt) || e.OccurredAt.Before(before.Add(-time.Second)) || e.OccurredAt.After(time.Now().Add(time.Second)) {
+				t.Errorf("%+v", e)
+			}
+		}
+	})
+}
+
+// A page that shifts while it is walked hides a record from one listing.
+func TestPageShiftTellsNothing(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.people.staff(30)
+		a := r.account(nil)
+		r.poll(a)
+		var seen int64
+		r.told(a, &seen)
+		r.people.setFault(func(page int, _ http.ResponseWriter, _ *http.Request) bool {
+			if page == 2 { // record 11 moves to page 1, which has been read
+				r.people.remove("1")
+			}
+			return false
+		})
+		if got := r.poll(a); got.Suspected != 1 || got.Events != 0 {
+			t.Fatalf("shifted: %+v", got)
+		}
+		r.people.setFault(nil)
+		if got := r.poll(a); got.Suspected != 1 || got.Events != 0 { // 11 is back; 1 is missing for the first time
+			t.Fatalf("after the shift: %+v", got)
+		}
+		r.poll(a)
+		r.expect(a, &seen, "deleted 1")
+	})
+}
+
+// The first listing must not lack what a shift hid: it would be created later.
+func TestSilentBaselineTakesTheUnion(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.people.staff(30)
+		listings := 0
+		r.people.setFault(func(page int, _ http.ResponseWriter, _ *http.Request) bool {
+			if page == 1 {
+				listings++
+			}
+			if page == 2 && listings == 1 {
+				r.people.remove("1")
+			}
+			return false
+		})
+		a := r.account(nil)
+		if got := r.poll(a); got.Records != 30 || got.Events != 0 || listings != 2 {
+			t.Fatalf("%+v after %d listings", got, listings)
+		}
+		var seen int64
+		r.poll(a)
+		r.poll(a)
+		r.expect(a, &seen, "deleted 1")
+	})
+}
+
+func TestBackWithinItsSuspicion(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.people.staff(30)
+		a := r.account(nil)
+		r.poll(a)
+		var seen int64
+		for range 3 {
+			r.people.remove("30")
+			if got := r.poll(a); got.Suspected != 1 {
+				t.Fatalf("gone: %+v", got)
+			}
+			if s := r.stream(a); s.Suspected != 1 || time.Until(s.NextPollAt) > 16*time.Second {
+				t.Fatalf("the suspicion is not confirmed soon: %+v", s)
+			}
+			r.people.add(person{"30", "person 30"})
+			if got := r.poll(a); got.Suspected != 0 {
+				t.Fatalf("back: %+v", got)
+			}
+		}
+		r.expect(a, &seen)
+	})
+}
+
+func TestOnePageNeedsNoConfirmation(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.people.staff(9)
+		a := r.account(nil)
+		if got := r.poll(a); got.Requests != 1 {
+			t.Errorf("a baseline of one page was listed twice: %+v", got)
+		}
+		r.people.remove("4", "5")
+		r.poll(a)
+		var seen int64
+		r.expect(a, &seen, "deleted 4", "deleted 5")
+	})
+}
+
+func TestEmptyStreamHasABaseline(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		a := r.account(nil)
+		if got := r.poll(a); !got.Complete || got.Records != 0 {
+			t.Fatalf("%+v", got)
+		}
+		r.people.staff(2)
+		r.poll(a)
+		var seen int64
+		r.expect(a, &seen, "created 1", "created 2")
+	})
+}
+
+// What is ignored from now on must not look like a change of everything.
+func TestNewRecipeUpdatesSilently(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.people.staff(5)
+		a := r.account(nil)
+		r.poll(a)
+		ignore := []string{"name"}
+		if _, err := r.streams.Update(t.Context(), DefaultProject, a.ID, "employees", StreamUpdate{IgnorePaths: &ignore}); err != nil {
+			t.Fatal(err)
+		}
+		r.people.add(person{"6", "new"})
+		r.people.remove("2")
+		if got := r.poll(a); got.Updated != 0 {
+			t.Errorf("%+v", got)
+		}
+		r.people.rename("1", "ignored")
+		if got := r.poll(a); got.Updated != 0 || got.Events != 0 {
+			t.Errorf("an ignored field: %+v", got)
+		}
+		var seen int64
+		r.expect(a, &seen, "created 6", "deleted 2")
+	})
+}

@@ -1,0 +1,166 @@
+package poller
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"testing"
+)
+
+// halve takes people 16 to 30 away.
+func halve(r *rig) (gone []string) {
+	for i := 16; i <= 30; i++ {
+		gone = append(gone, strconv.Itoa(i))
+	}
+	r.people.remove(gone...)
+	return gone
+}
+
+func deleted(ids []string) (told []string) {
+	for _, id := range ids {
+		told = append(told, "deleted "+id)
+	}
+	slices.Sort(told)
+	return told
+}
+
+func TestQuarantineHoldsEverything(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.people.staff(30)
+		a := r.account(nil)
+		r.poll(a)
+		var seen int64
+		gone := halve(r)
+		r.people.rename("1", "renamed")
+		r.people.add(person{"31", "new"})
+		for n := 1; n <= 3; n++ {
+			if got := r.poll(a); got.Quarantined != 15 || got.Events != 0 || got.Created+got.Updated+got.Deleted+got.Suspected != 0 || !got.Complete {
+				t.Fatalf("poll %d: %+v", n, got)
+			}
+			s := r.stream(a)
+			if s.State != StreamQuarantined || s.Quarantine == nil {
+				t.Fatalf("poll %d: %+v", n, s)
+			}
+			q := *s.Quarantine
+			if q.Missing != 15 || q.Created != 1 || q.Updated != 1 || q.Polls != n || q.Approved || q.Reason == "" || len(q.Sample) != 15 || !slices.Contains(gone, q.Sample[0]) {
+				t.Errorf("poll %d: %+v", n, q)
+			}
+		}
+		r.expect(a, &seen)
+	})
+}
+
+func TestQuarantineClearsItself(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.people.staff(30)
+		a := r.account(nil)
+		r.poll(a)
+		gone := halve(r)
+		r.poll(a)
+		for _, id := range gone[1:] { // all but one are back
+			r.people.add(person{id, "person " + id})
+		}
+		r.people.rename("1", "renamed")
+		if got := r.poll(a); got.Quarantined != 0 || got.Updated != 1 || got.Suspected != 1 {
+			t.Fatalf("%+v", got)
+		}
+		if s := r.stream(a); s.State != StreamOK || s.Quarantine != nil || s.Suspected != 1 {
+			t.Errorf("%+v", s)
+		}
+		r.poll(a)
+		var seen int64
+		r.expect(a, &seen, "deleted 16", "updated 1")
+	})
+}
+
+func TestQuarantineApproved(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.people.staff(30)
+		a := r.account(nil)
+		r.poll(a)
+		gone := halve(r)
+		r.poll(a)
+		if err := r.streams.Approve(t.Context(), DefaultProject, a.ID, "employees"); err != nil {
+			t.Fatal(err)
+		}
+		if s := r.stream(a); !s.Quarantine.Approved {
+			t.Errorf("%+v", s.Quarantine)
+		}
+		r.people.remove("1") // judged on its own
+		if got := r.poll(a); got.Deleted != 15 || got.Suspected != 1 {
+			t.Fatalf("%+v", got)
+		}
+		var seen int64
+		r.expect(a, &seen, deleted(gone)...)
+		if s := r.stream(a); s.State != StreamOK {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func TestQuarantineRejected(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.people.staff(30)
+		a := r.account(nil)
+		r.poll(a)
+		halve(r)
+		r.poll(a)
+		r.poll(a)
+		if err := r.streams.Reject(t.Context(), DefaultProject, a.ID, "employees"); err != nil {
+			t.Fatal(err)
+		}
+		if s := r.stream(a); s.State != StreamOK || s.Quarantine != nil {
+			t.Errorf("%+v", s)
+		}
+		if got := r.poll(a); got.Quarantined != 15 {
+			t.Errorf("%+v", got)
+		}
+		if s := r.stream(a); s.Quarantine.Polls != 1 {
+			t.Errorf("judged anew, but %+v", s.Quarantine)
+		}
+		var seen int64
+		r.expect(a, &seen)
+	})
+}
+
+func TestEmptyListingIsQuarantined(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.people.staff(3)
+		a := r.account(nil)
+		r.poll(a)
+		r.people.remove("1", "2", "3")
+		if got := r.poll(a); got.Quarantined != 3 {
+			t.Fatalf("%+v", got)
+		}
+		if err := r.streams.Approve(t.Context(), DefaultProject, a.ID, "employees"); err != nil {
+			t.Fatal(err)
+		}
+		r.poll(a)
+		var seen int64
+		r.expect(a, &seen, "deleted 1", "deleted 2", "deleted 3")
+	})
+}
+
+func TestNothingToDecide(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.people.staff(30)
+		a := r.account(nil)
+		r.poll(a)
+		r.people.remove("30")
+		r.poll(a) // suspected, not quarantined
+		for name, decide := range map[string]func() error{
+			"approve": func() error { return r.streams.Approve(t.Context(), DefaultProject, a.ID, "employees") },
+			"reject":  func() error { return r.streams.Reject(t.Context(), DefaultProject, a.ID, "employees") },
+		} {
+			if _, ok := errors.AsType[*InvalidError](decide()); !ok {
+				t.Errorf("%s: %v", name, decide())
+			}
+		}
+		if err := r.streams.Approve(t.Context(), "another", a.ID, "employees"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("another project's stream: %v", err)
+		}
+		if s := r.stream(a); s.Suspected != 1 {
+			t.Errorf("the suspicion is gone: %+v", s)
+		}
+	})
+}

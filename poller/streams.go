@@ -1,0 +1,267 @@
+package poller
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/synthook/synthook/diff"
+	"github.com/synthook/synthook/providers"
+)
+
+// States of a stream, the first that fits.
+const (
+	StreamPaused         = "paused"          // it, or its account
+	StreamNeedsAttention = "needs_attention" // its account
+	StreamQuarantined    = "quarantined"
+	StreamFailing        = "failing" // its last poll failed
+	StreamNew            = "new"     // never listed completely
+	StreamOK             = "ok"
+)
+
+// Stream is one account × one record type. Zero times: not yet, or not scheduled.
+type Stream struct {
+	ID                                       int64
+	AccountID, RecordType, Provider          string
+	State                                    string
+	Schedule, ScheduleFrom                   string // the one in force
+	Baseline                                 string // silent or emit
+	IgnorePaths                              []string
+	NextPollAt                               time.Time
+	LastPollAt, LastCompleteAt, LastChangeAt time.Time
+	LastDurationMS                           int64
+	LastError                                string
+	Failures                                 int // in a row
+	Polls                                    int64
+	Records                                  int64 // in the last complete listing
+	Suspected                                int
+	Quarantine                               *Quarantine
+}
+
+// Quarantine is a change too big to believe, held for a decision.
+type Quarantine struct {
+	Reason           string
+	Missing          int
+	Created, Updated int64 // held with it
+	Polls            int   // listings that found the same set
+	Since            time.Time
+	Sample           []string // ids of some that are missing
+	Approved         bool     // by a person; the next poll acts on it
+}
+
+// Streams manages streams and the schedules of record types. Errors are ErrNotFound and
+// *InvalidError where the caller is to blame.
+type Streams struct{ *core }
+
+// NewStreams returns the streams of a database.
+func NewStreams(c Config) *Streams { return &Streams{newCore(c)} }
+
+// StreamQuery selects streams of a project: of one account or ("") all, behind the one
+// with the id After, at most Limit.
+type StreamQuery struct {
+	AccountID string
+	After     int64
+	Limit     int
+}
+
+// List returns streams by id.
+func (s *Streams) List(ctx context.Context, projectID string, q StreamQuery) ([]Stream, error) {
+	return s.streams(ctx, `a.project_id = $1 AND ($2 = '' OR s.account_id = $2) AND s.id > $3 ORDER BY s.id LIMIT $4`, projectID, q.AccountID, q.After, q.Limit)
+}
+
+// Get returns one stream.
+func (s *Streams) Get(ctx context.Context, projectID, accountID, recordType string) (Stream, error) {
+	streams, err := s.streams(ctx, `a.project_id = $1 AND s.account_id = $2 AND s.record_type = $3`, projectID, accountID, recordType)
+	if err != nil {
+		return Stream{}, err
+	}
+	if len(streams) == 0 {
+		return Stream{}, notFound("stream")
+	}
+	return streams[0], nil
+}
+
+func (s *Streams) streams(ctx context.Context, where string, args ...any) ([]Stream, error) {
+	rows, err := s.DB.QueryContext(ctx, `SELECT s.id, s.account_id, s.record_type, a.provider, a.state, s.paused,
+			s.schedule, a.schedule AS account_schedule, coalesce(r.schedule, '') AS type_schedule,
+			CASE WHEN s.baseline = '' THEN a.baseline ELSE s.baseline END AS baseline, s.ignore_paths,
+			s.next_poll_at, s.last_poll_at, s.last_complete_at, s.last_change_at, s.last_duration_ms, s.last_error, s.failures, s.polls, s.records,
+			coalesce(length(d.suspected) / 8, 0) AS suspected, coalesce(length(d.quarantined) / 8, 0) AS quarantined,
+			coalesce(d.approved, false) AS approved, coalesce(d.reason, '') AS reason, coalesce(d.sample, '[]') AS sample,
+			coalesce(d.created, 0) AS created, coalesce(d.updated, 0) AS updated, coalesce(d.polls, 0) AS listings, d.since_at
+		FROM streams s
+		JOIN accounts a ON a.id = s.account_id
+		LEFT JOIN record_type_schedules r ON r.project_id = a.project_id AND r.record_type = s.record_type
+		LEFT JOIN doubts d ON d.stream_id = s.id
+		WHERE `+where, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read streams: %w", err)
+	}
+	defer rows.Close()
+	var streams []Stream
+	for rows.Next() {
+		stream, err := s.scan(rows)
+		if err != nil {
+			return nil, fmt.Errorf("read streams: %w", err)
+		}
+		streams = append(streams, stream)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read streams: %w", err)
+	}
+	return streams, nil
+}
+
+func (s *Streams) scan(rows *sql.Rows) (Stream, error) {
+	var v Stream
+	var q Quarantine
+	var accountState, own, account, recordType, ignore, sample string
+	var paused bool
+	var next, last, complete, change, since sql.NullTime
+	if err := rows.Scan(&v.ID, &v.AccountID, &v.RecordType, &v.Provider, &accountState, &paused, &own, &account, &recordType, &v.Baseline, &ignore,
+		&next, &last, &complete, &change, &v.LastDurationMS, &v.LastError, &v.Failures, &v.Polls, &v.Records,
+		&v.Suspected, &q.Missing, &q.Approved, &q.Reason, &sample, &q.Created, &q.Updated, &q.Polls, &since); err != nil {
+		return Stream{}, err
+	}
+	if err := json.Unmarshal([]byte(ignore), &v.IgnorePaths); err != nil {
+		return Stream{}, err
+	}
+	if err := json.Unmarshal([]byte(sample), &q.Sample); err != nil {
+		return Stream{}, err
+	}
+	v.NextPollAt, v.LastPollAt, v.LastCompleteAt, v.LastChangeAt = next.Time, last.Time, complete.Time, change.Time
+	if q.Since = since.Time; q.Missing > 0 {
+		v.Quarantine = &q
+	}
+	schedule, from := s.schedules.inForce(own, account, recordType, s.providerSchedule(v.Provider, v.RecordType))
+	v.Schedule, v.ScheduleFrom = schedule.String(), from
+	switch {
+	case paused || accountState == StatePaused:
+		v.State = StreamPaused
+	case accountState == StateNeedsAttention:
+		v.State = StreamNeedsAttention
+	case v.Quarantine != nil:
+		v.State = StreamQuarantined
+	case v.Failures > 0:
+		v.State = StreamFailing
+	case !complete.Valid:
+		v.State = StreamNew
+	default:
+		v.State = StreamOK
+	}
+	return v, nil
+}
+
+// providerSchedule is the connector's own schedule; "" where there is none.
+func (k *core) providerSchedule(provider, recordType string) string {
+	connector, err := k.Catalog.Connector(provider)
+	if err != nil {
+		return "" // gone from the catalogue: its polls say so
+	}
+	info, _ := connector.Stream(recordType)
+	return info.Schedule
+}
+
+// StreamUpdate changes what is not nil; an empty schedule or baseline returns to the
+// next in precedence.
+type StreamUpdate struct {
+	Schedule, Baseline *string
+	IgnorePaths        *[]string // added to the connector's
+	Paused             *bool
+}
+
+// Update changes a stream. Polls under way are revoked where they would end otherwise
+// than the update wants.
+func (s *Streams) Update(ctx context.Context, projectID, accountID, recordType string, u StreamUpdate) (Stream, error) {
+	stream, err := s.Get(ctx, projectID, accountID, recordType)
+	if err != nil {
+		return Stream{}, err
+	}
+	if err := s.checkUpdate(stream, u); err != nil {
+		return Stream{}, err
+	}
+	err = s.inTx(ctx, func(tx *sql.Tx) error { return s.update(ctx, tx, stream.ID, u) })
+	if err != nil {
+		return Stream{}, err
+	}
+	s.woken()
+	return s.Get(ctx, projectID, accountID, recordType)
+}
+
+func (s *Streams) update(ctx context.Context, tx *sql.Tx, id int64, u StreamUpdate) error {
+	set := func(what string, err error) error {
+		if err != nil {
+			return fmt.Errorf("set stream's %s: %w", what, err)
+		}
+		return nil
+	}
+	if u.Baseline != nil {
+		_, err := tx.ExecContext(ctx, `UPDATE streams SET baseline = $1 WHERE id = $2`, *u.Baseline, id)
+		if err := set("baseline", err); err != nil {
+			return err
+		}
+	}
+	if u.IgnorePaths != nil {
+		paths, err := json.Marshal(append([]string{}, *u.IgnorePaths...))
+		if err == nil {
+			_, err = tx.ExecContext(ctx, `UPDATE streams SET ignore_paths = $1, fence = fence + 1, lease_owner = '', lease_until = NULL WHERE id = $2`, string(paths), id)
+		}
+		if err := set("ignored paths", err); err != nil {
+			return err
+		}
+	}
+	if u.Schedule != nil {
+		_, err := tx.ExecContext(ctx, `UPDATE streams SET schedule = $1 WHERE id = $2`, *u.Schedule, id)
+		if err := set("schedule", err); err != nil {
+			return err
+		}
+		if err := s.reschedule(ctx, tx, `s.id = $1`, id); err != nil {
+			return err
+		}
+	}
+	if u.Paused != nil {
+		_, err := tx.ExecContext(ctx, `UPDATE streams SET paused = $1, fence = fence + 1, lease_owner = '', lease_until = NULL, next_poll_at = `+s.now+`
+			WHERE id = $2 AND paused <> $1`, *u.Paused, id)
+		return set("pause", err)
+	}
+	return nil
+}
+
+func (s *Streams) checkUpdate(stream Stream, u StreamUpdate) error {
+	if u.Schedule != nil && *u.Schedule != "" {
+		if _, err := ParseSchedule(*u.Schedule, s.MinInterval); err != nil {
+			return invalid("schedule", "%s", err)
+		}
+	}
+	if u.Baseline != nil && *u.Baseline != "" && *u.Baseline != BaselineSilent && *u.Baseline != BaselineEmit {
+		return invalid("baseline", "must be silent, emit or empty")
+	}
+	if u.IgnorePaths != nil {
+		var info providers.StreamInfo
+		if connector, err := s.Catalog.Connector(stream.Provider); err == nil {
+			info, _ = connector.Stream(stream.RecordType)
+		}
+		if _, err := diff.NewCanonicalizer(rulesOf(info, *u.IgnorePaths)); err != nil {
+			return invalid("ignore_paths", "%s", err)
+		}
+	}
+	return nil
+}
+
+// inTx runs change in a transaction.
+func (k *core) inTx(ctx context.Context, change func(tx *sql.Tx) error) error {
+	tx, err := k.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer tx.Rollback()
+	if err := change(tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package poller
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+func TestScheduleInForce(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		ctx := t.Context()
+		r.people.staff(3)
+		a := r.account(func(n *NewAccount) { n.Schedule = "" })
+		r.poll(a)
+		expect := func(schedule, from string) {
+			t.Helper()
+			s := r.stream(a)
+			parsed, err := ParseSchedule(schedule, time.Second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			next := parsed.Next(time.Now(), a.ID+"/employees")
+			if s.Schedule != schedule || s.ScheduleFrom != from || next.Sub(s.NextPollAt).Abs() > time.Second {
+				t.Errorf("%s from %s, next poll %s; want %s from %s, %s", s.Schedule, s.ScheduleFrom, s.NextPollAt, schedule, from, next)
+			}
+		}
+		set := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		stream := func(schedule string) {
+			_, err := r.streams.Update(ctx, DefaultProject, a.ID, "employees", StreamUpdate{Schedule: &schedule})
+			set(err)
+		}
+		account := func(schedule string) {
+			_, err := r.accounts.Update(ctx, DefaultProject, a.ID, AccountUpdate{Schedule: &schedule})
+			set(err)
+		}
+		recordType := func(schedule string) {
+			set(r.streams.SetSchedule(ctx, DefaultProject, RecordTypeSchedule{"employees", schedule}))
+		}
+		expect("1h", FromDefault)
+		recordType("8h")
+		expect("8h", FromRecordType)
+		r.poll(a)
+		expect("8h", FromRecordType)
+		account("6h")
+		expect("6h", FromAccount)
+		stream("0 6 * * *")
+		expect("0 6 * * *", FromStream)
+		r.poll(a)
+		expect("0 6 * * *", FromStream)
+		stream("")
+		expect("6h", FromAccount)
+		account("")
+		expect("8h", FromRecordType)
+		if got, err := r.streams.Schedules(ctx, DefaultProject); err != nil || len(got) != 1 || got[0] != (RecordTypeSchedule{"employees", "8h"}) {
+			t.Errorf("%v %v", got, err)
+		}
+		recordType("")
+		expect("1h", FromDefault)
+		if err := r.streams.SetSchedule(ctx, DefaultProject, RecordTypeSchedule{"employees", "often"}); err == nil {
+			t.Error("a wrong schedule was accepted")
+		}
+	})
+}
+
+// A new stream keeps its first poll, whatever schedule comes.
+func TestNewStreamStaysDue(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		a := r.account(nil)
+		schedule := "24h"
+		if _, err := r.streams.Update(t.Context(), DefaultProject, a.ID, "employees", StreamUpdate{Schedule: &schedule}); err != nil {
+			t.Fatal(err)
+		}
+		if claims, err := r.poller.claimDue(t.Context(), 10); err != nil || len(claims) != 1 {
+			t.Errorf("%v %v", claims, err)
+		}
+	})
+}
+
+func TestStreamUpdated(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		ctx := t.Context()
+		r.people.staff(3)
+		a := r.account(nil)
+		update := func(u StreamUpdate) Stream {
+			t.Helper()
+			s, err := r.streams.Update(ctx, DefaultProject, a.ID, "employees", u)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		yes, no, emit, none := true, false, BaselineEmit, ""
+		if s := update(StreamUpdate{Paused: &yes}); s.State != StreamPaused {
+			t.Errorf("%+v", s)
+		}
+		if claims, err := r.poller.claimDue(ctx, 10); err != nil || len(claims) != 0 {
+			t.Errorf("a paused stream is polled: %v %v", claims, err)
+		}
+		if s := update(StreamUpdate{Paused: &no, Baseline: &emit}); s.State != StreamNew || s.Baseline != BaselineEmit {
+			t.Errorf("%+v", s)
+		}
+		if got := r.poll(a); got.Created != 3 {
+			t.Errorf("%+v", got)
+		}
+		if s := update(StreamUpdate{Baseline: &none}); s.Baseline != BaselineSilent {
+			t.Errorf("%+v", s)
+		}
+		wrong, loud, paths := "1ms", "loud", []string{"a..b"}
+		for field, u := range map[string]StreamUpdate{"schedule": {Schedule: &wrong}, "baseline": {Baseline: &loud}, "ignore_paths": {IgnorePaths: &paths}} {
+			_, err := r.streams.Update(ctx, DefaultProject, a.ID, "employees", u)
+			if refusal, ok := errors.AsType[*InvalidError](err); !ok || refusal.Field != field {
+				t.Errorf("%s: %v", field, err)
+			}
+		}
+		if _, err := r.streams.Update(ctx, DefaultProject, a.ID, "interviews", StreamUpdate{Paused: &yes}); !errors.Is(err, ErrNotFound) {
+			t.Errorf("no such stream: %v", err)
+		}
+	})
+}
+
+func TestStreamsListed(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		both := func(n *NewAccount) { n.RecordTypes = []string{"candidates", "employees"} }
+		first, second := r.account(both), r.account(both)
+		var listed []string
+		for after := int64(0); ; {
+			page, err := r.streams.List(t.Context(), DefaultProject, StreamQuery{After: after, Limit: 3})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(page) == 0 {
+				break
+			}
+			for _, s := range page {
+				listed = append(listed, s.AccountID+"/"+s.RecordType)
+				after = s.ID
+			}
+		}
+		if len(listed) != 4 || listed[0] != first.ID+"/candidates" || listed[3] != second.ID+"/employees" {
+			t.Error(listed)
+		}
+		one, err := r.streams.List(t.Context(), DefaultProject, StreamQuery{AccountID: second.ID, Limit: 10})
+		if err != nil || len(one) != 2 || one[0].AccountID != second.ID || one[0].Provider != "generic" {
+			t.Errorf("%+v %v", one, err)
+		}
+		if other, err := r.streams.List(t.Context(), "another", StreamQuery{Limit: 10}); err != nil || len(other) != 0 {
+			t.Errorf("another project sees %v %v", other, err)
+		}
+	})
+}

@@ -1,0 +1,195 @@
+package providers
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// plan is a connector as one account uses it: every word of the file read and checked.
+type plan struct {
+	ownBase, basePath  template
+	username, password template
+	basic              bool
+	authHeader         []param
+	authQuery          []param
+	limits             limitsFile
+	streams            []*stream
+}
+
+// param is a named value of a request; left out when either has no value.
+type param struct{ name, value template }
+
+// compiler turns a connectorFile into a plan, with the credentials of an account or,
+// to check a file, with their defaults.
+type compiler struct {
+	decoder
+	file     *connectorFile
+	prefixes map[string]string // of record types
+	values   map[string]string
+	optional map[string]bool // credentials that may have no value
+	known    []string        // variables: cred.*
+	blame    bool            // an account is checked, not the file
+}
+
+// problem points at a text; what an account's credential decided is blamed on that.
+func (c *compiler) problem(t text, format string, args ...any) {
+	message := fmt.Sprintf(format, args...)
+	if named := credentialsIn(t); c.blame && len(named) > 0 {
+		message += fmt.Sprintf(" (credential %s)", strings.Join(named, ", "))
+	}
+	c.decoder.problem(t, "%s", message)
+}
+
+func credentialsIn(t text) []string {
+	var names []string
+	parsed, _ := parseTemplate(t.value)
+	for _, p := range parsed.parts {
+		if name, ok := strings.CutPrefix(p.variable, "cred."); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+var pageVariables = []string{"page.size", "page.number", "page.offset", "page.cursor"}
+
+// template reads a text in which substitutions may stand.
+func (c *compiler) template(t text, extra ...string) template {
+	parsed, err := parseTemplate(t.value)
+	if err != nil {
+		c.decoder.problem(inside(t, err.offset), "%s", err.message)
+		return template{}
+	}
+	allowed := append(slices.Clone(c.known), extra...)
+	for _, p := range parsed.parts {
+		if p.variable == "" || slices.Contains(allowed, p.variable) {
+			continue
+		}
+		message := fmt.Sprintf("unknown substitution ${%s}", p.variable)
+		if strings.HasPrefix(p.variable, "page.") && len(extra) == 0 {
+			message += ": a page's place is known in requests only"
+		} else {
+			message += nearest(p.variable, allowed, "; known here: "+strings.Join(allowed, ", "))
+		}
+		c.decoder.problem(inside(t, p.offset), "%s", message)
+	}
+	return parsed
+}
+
+// inside moves a place along its line, where that is possible.
+func inside(t text, offset int) text {
+	if t.inline && offset <= len(t.value) {
+		t.column += len([]rune(t.value[:offset]))
+	}
+	return t
+}
+
+// mandatory checks a text that can't be left out, an address, say: optional credentials
+// have no place in it.
+func (c *compiler) mandatory(t text, parsed template) template {
+	for _, p := range parsed.parts {
+		if name := strings.TrimPrefix(p.variable, "cred."); c.optional[name] {
+			c.decoder.problem(inside(t, p.offset), "credential %s is optional, and this can't be left out: give it a default", name)
+		}
+	}
+	return parsed
+}
+
+// word reads a text that says how the connector works rather than what is sent, so an
+// account's credentials decide it once. It is "" when absent.
+func (c *compiler) word(t text) string {
+	if t.literal() {
+		return t.value
+	}
+	value, _ := c.template(t).expand(c.lookup, nil)
+	return value
+}
+
+func (c *compiler) lookup(variable string) (string, bool) {
+	value, ok := c.values[strings.TrimPrefix(variable, "cred.")]
+	return value, ok && value != ""
+}
+
+// number reads a whole number; ok is false when it is absent or, as a problem, wrong.
+func (c *compiler) number(t text, least, most int) (value int, ok bool) {
+	word := c.word(t)
+	if word == "" {
+		return 0, false
+	}
+	value, err := strconv.Atoi(word)
+	if err != nil || value < least || value > most {
+		c.problem(t, "a whole number from %d to %d is expected", least, most)
+		return 0, false
+	}
+	return value, true
+}
+
+func (c *compiler) path(t text) path {
+	p, err := parsePath(c.word(t))
+	if err != nil {
+		c.problem(t, "%s", err)
+	}
+	return p
+}
+
+func (c *compiler) source(t text) source {
+	word := c.word(t)
+	if word == "" && (!t.set || !t.literal()) {
+		return source{}
+	}
+	s, err := parseSource(word)
+	if err != nil {
+		c.problem(t, "%s", err)
+	}
+	return s
+}
+
+func (c *compiler) params(pairs []pair, extra ...string) []param {
+	var params []param
+	for _, p := range pairs {
+		params = append(params, param{c.template(p.key), c.template(p.value, extra...)})
+	}
+	return params
+}
+
+var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$") // RFC 9110, section 5.6.2
+
+func (c *compiler) headers(pairs []pair, extra ...string) []param {
+	for _, p := range pairs {
+		if name := c.word(p.key); name != "" && !headerName.MatchString(name) {
+			c.problem(p.key, "%q can't be a header's name", name)
+		}
+	}
+	return c.params(pairs, extra...)
+}
+
+func (c *compiler) plan() *plan {
+	f := c.file
+	p := &plan{
+		ownBase:    c.mandatory(f.base, c.template(f.base)),
+		basePath:   c.mandatory(f.basePath, c.template(f.basePath)),
+		username:   c.template(f.auth.username),
+		password:   c.template(f.auth.password),
+		basic:      f.auth.username.set,
+		authHeader: c.headers(f.auth.header),
+		authQuery:  c.params(f.auth.query),
+		limits:     f.limits,
+	}
+	if f.base.set && f.base.literal() {
+		if _, err := parseBase(f.base.value); err != nil {
+			c.problem(f.base, "%s", err)
+		}
+	}
+	if f.basePath.set && !strings.HasPrefix(f.basePath.value, "/") {
+		c.problem(f.basePath, "base_path begins with /")
+	}
+	for _, s := range f.streams {
+		if !s.broken {
+			p.streams = append(p.streams, c.stream(merge(f.defaults, s)))
+		}
+	}
+	return p
+}

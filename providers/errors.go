@@ -1,0 +1,114 @@
+package providers
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"syscall"
+	"time"
+
+	"code.dny.dev/ssrf"
+)
+
+// Kind tells what an error of a listing means for the poll.
+type Kind uint8
+
+const (
+	// Protocol: the answer is not what the connector says it is. Asking again changes nothing.
+	Protocol Kind = iota
+	// Auth: 401 or 403. Never retried: some providers block callers who insist.
+	Auth
+	// Throttled: the provider asks for a longer silence than a listing waits; see RetryAt.
+	Throttled
+	// Transient: network, timeout, cut answer or 5xx, after some retries.
+	Transient
+	// NotFound: 404 or 410: a wrong base URL, or a list that the account doesn't have.
+	NotFound
+	// Refused: the address is not one that this program may talk to.
+	Refused
+)
+
+func (k Kind) String() string {
+	return [...]string{"protocol", "auth", "throttled", "transient", "not_found", "refused"}[k]
+}
+
+// Error is why a listing ended before its end. Its text never holds anything of an
+// answer, a credential, a header's value or a URL's query.
+type Error struct {
+	Kind       Kind
+	RecordType string
+	Page       int       // 1-based
+	Status     int       // the HTTP status; 0 where there was none
+	RetryAt    time.Time // Throttled: when the provider may be asked again
+	Detail     string
+	cause      error
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("list %s, page %d: %s", e.RecordType, e.Page, e.Detail)
+}
+
+// Unwrap gives the network error, where there is one. Its text is not for logs.
+func (e *Error) Unwrap() error { return e.cause }
+
+func protocol(format string, args ...any) *Error {
+	return &Error{Kind: Protocol, Detail: fmt.Sprintf(format, args...)}
+}
+
+// transportError sorts an error of the HTTP client. The client's own text holds the
+// whole URL, so none of it is used.
+func transportError(err error) *Error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err
+	}
+	e := &Error{Kind: Transient, Detail: "the connection failed", cause: err}
+	dns, isDNS := errors.AsType[*net.DNSError](err)
+	network, isNetwork := errors.AsType[net.Error](err)
+	switch {
+	case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedNetwork), errors.Is(err, ssrf.ErrProhibitedPort):
+		e.Kind, e.Detail = Refused, "the provider's address is private, local or otherwise not allowed"
+	case isDNS && dns.IsNotFound:
+		e.Detail = "the provider's host name is unknown"
+	case isTLS(err):
+		e.Detail = "the provider's TLS certificate is not valid"
+	case errors.Is(err, context.DeadlineExceeded), isNetwork && network.Timeout():
+		e.Detail = "the provider did not answer in time"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		e.Detail = "the provider refuses connections"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		e.Detail = "the connection was cut"
+	}
+	return e
+}
+
+func isTLS(err error) bool {
+	_, unverified := errors.AsType[*tls.CertificateVerificationError](err)
+	_, hostname := errors.AsType[x509.HostnameError](err)
+	return unverified || hostname
+}
+
+// statusError sorts an answer that is not a 2xx and asks for no wait.
+func statusError(status int, location *url.URL) *Error {
+	e := &Error{Status: status}
+	switch {
+	case status == 401:
+		e.Kind, e.Detail = Auth, "the provider does not accept the credentials (401)"
+	case status == 403:
+		e.Kind, e.Detail = Auth, "the credentials may not read this list (403)"
+	case status == 404 || status == 410:
+		e.Kind, e.Detail = NotFound, fmt.Sprintf("the provider knows no such list (%d): check the base URL and the account's plan", status)
+	case status == 408 || status == 425 || status >= 500:
+		e.Kind, e.Detail = Transient, fmt.Sprintf("the provider answers %d", status)
+	case status >= 300 && status < 400 && location != nil:
+		e.Detail = fmt.Sprintf("the provider redirects (%d) to %s://%s: redirects are not followed, correct the base URL", status, cmp.Or(location.Scheme, "?"), location.Host)
+	default:
+		e.Detail = fmt.Sprintf("the provider refuses the request (%d)", status)
+	}
+	return e
+}

@@ -1,0 +1,173 @@
+package providers
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
+)
+
+// path leads to a value of a JSON document: keys separated by dots, array elements by
+// their number. The empty path is the document itself.
+type path struct {
+	text string
+	json string // the same for gjson
+}
+
+func parsePath(text string) (path, error) {
+	keys, err := splitPath(text)
+	if err != nil {
+		return path{}, err
+	}
+	if slices.Contains(keys, "*") {
+		return path{}, errors.New("* is only for ignore and sets")
+	}
+	for i, key := range keys {
+		keys[i] = gjson.Escape(key)
+	}
+	return path{text, strings.Join(keys, ".")}, nil
+}
+
+// splitPath splits at dots; \. is a dot inside a key and \\ a backslash.
+func splitPath(text string) ([]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var keys []string
+	var key strings.Builder
+	end := func() error {
+		if key.Len() == 0 {
+			return fmt.Errorf("path %q has an empty part", text)
+		}
+		keys = append(keys, key.String())
+		key.Reset()
+		return nil
+	}
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; c {
+		case '.':
+			if err := end(); err != nil {
+				return nil, err
+			}
+		case '\\':
+			if i++; i == len(text) || text[i] != '.' && text[i] != '\\' {
+				return nil, fmt.Errorf(`path %q: a backslash stands before a dot or a backslash only`, text)
+			}
+			key.WriteByte(text[i])
+		default:
+			key.WriteByte(c)
+		}
+	}
+	if err := end(); err != nil {
+		return nil, err
+	}
+	return keys, nil
+}
+
+// get finds the value in a document that is known to be valid JSON.
+func (p path) get(document gjson.Result) gjson.Result {
+	if p.json == "" {
+		return document
+	}
+	return document.Get(p.json)
+}
+
+// source is where an answer tells something: a path into its body, or a header.
+type source struct {
+	text   string
+	header string
+	path   path
+}
+
+func parseSource(text string) (source, error) {
+	if name, ok := strings.CutPrefix(text, "header:"); ok {
+		name = strings.TrimSpace(name)
+		if name == "" {
+			return source{}, errors.New("header: is followed by the header's name")
+		}
+		return source{text: text, header: http.CanonicalHeaderKey(name)}, nil
+	}
+	if text == "" {
+		return source{}, errors.New("a path is expected")
+	}
+	p, err := parsePath(text)
+	return source{text: text, path: p}, err
+}
+
+// scalar returns the text of a string, number or boolean; false where there is none,
+// where it is null, or where it is "". A JSON false counts as none too: some say
+// "next": false for "no more".
+func (s source) scalar(a answer) (string, bool, error) {
+	if s.header != "" {
+		value := a.header.Get(s.header)
+		return value, value != "", nil
+	}
+	switch value := s.path.get(a.document); value.Type {
+	case gjson.Null, gjson.False:
+		return "", false, nil
+	case gjson.String:
+		return strings.Clone(value.Str), value.Str != "", nil
+	case gjson.Number:
+		return strings.Clone(value.Raw), true, nil
+	default:
+		return "", false, fmt.Errorf("%s is neither a text nor a number", s.text)
+	}
+}
+
+// maxID bounds a record's id. A longer one is not an id but a misread path, and ids are
+// the only thing of a record that is ever stored.
+const maxID = 512
+
+// recordID reads a record's id. Integers and strings are told apart no more than a URL
+// does. Several parts are joined by ":" with % and : escaped in each, so that different
+// parts never make the same id.
+func recordID(record gjson.Result, parts []path) (string, error) {
+	if len(parts) == 1 {
+		return idPart(record, parts[0])
+	}
+	var b strings.Builder
+	for i, p := range parts {
+		if i > 0 {
+			b.WriteByte(':')
+		}
+		part, err := idPart(record, p)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(idEscaper.Replace(part))
+	}
+	return b.String(), nil
+}
+
+var idEscaper = strings.NewReplacer("%", "%25", ":", "%3A")
+
+func idPart(record gjson.Result, p path) (string, error) {
+	value := p.get(record)
+	var id string
+	switch value.Type {
+	case gjson.String:
+		id = value.Str
+	case gjson.Number:
+		if strings.ContainsAny(value.Raw, ".eE") {
+			return "", fmt.Errorf("%s is a number with a fraction or an exponent", p.text)
+		}
+		id = value.Raw
+	case gjson.Null:
+		return "", fmt.Errorf("%s is missing or null", p.text)
+	default:
+		return "", fmt.Errorf("%s is neither a text nor a whole number", p.text)
+	}
+	switch {
+	case id == "":
+		return "", fmt.Errorf("%s is empty", p.text)
+	case len(id) > maxID:
+		return "", fmt.Errorf("%s is longer than %d bytes", p.text, maxID)
+	case strings.ContainsRune(id, 0) || !utf8.ValidString(id):
+		return "", fmt.Errorf("%s is not a valid text", p.text)
+	}
+	return strings.Clone(id), nil
+}
