@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -55,12 +56,12 @@ func (w *worker) readRetries(ctx context.Context, now time.Time) {
 	if w.parking || len(w.queues[fromRetries]) > 0 {
 		return
 	}
-	limit := readLimit
+	limit, until := readLimit, now
 	if w.breaker.down() {
 		if w.inflight > 0 || now.Before(w.breaker.probeAt) || len(w.held)+w.queued() > 0 || w.log.reading || len(w.pending) == 0 {
 			return
 		}
-		limit = 1
+		limit, until = 1, elderFirst.Add(-1)
 	} else if w.dueAt.IsZero() || now.Before(w.dueAt) {
 		return
 	}
@@ -70,17 +71,7 @@ func (w *worker) readRetries(ctx context.Context, now time.Time) {
 	}
 	w.parking = true
 	w.beside(func() func() {
-		rows, err := w.store.due(ctx, w.lease.webhook, limit)
-		ids := make([]int64, 0, len(rows))
-		for _, r := range rows {
-			if limit == 1 || !r.due.After(now) {
-				ids = append(ids, r.event)
-			}
-		}
-		var events []Event
-		if err == nil && len(ids) > 0 {
-			events, err = w.config.Log.Get(ctx, ids)
-		}
+		rows, events, next, err := w.dueRetries(ctx, until, limit)
 		return func() {
 			w.parking = false
 			if err != nil {
@@ -89,12 +80,30 @@ func (w *worker) readRetries(ctx context.Context, now time.Time) {
 				return
 			}
 			w.resume()
-			if len(rows) > len(ids) {
-				w.dueAt = rows[len(ids)].due
+			w.dueAt = next
+			w.takeRetries(rows, events)
+			if len(rows) > 0 && (next.IsZero() || next.After(now.Add(w.config.Poll))) {
+				w.dueAt = now.Add(w.config.Poll) // there may be more than these
 			}
-			w.takeRetries(rows[:len(ids)], events)
 		}
 	})
+}
+
+func (w *worker) dueRetries(ctx context.Context, until time.Time, limit int) (rows []retryRow, events []Event, next time.Time, err error) {
+	if rows, err = w.store.due(ctx, w.lease.webhook, until, limit); err != nil {
+		return nil, nil, next, err
+	}
+	if len(rows) > 0 {
+		ids := make([]int64, len(rows))
+		for i, r := range rows {
+			ids[i] = r.event
+		}
+		if events, err = w.config.Log.Get(ctx, ids); err != nil {
+			return nil, nil, next, fmt.Errorf("read parked events: %w", err)
+		}
+	}
+	next, err = w.store.nextDue(ctx, w.lease.webhook, until)
+	return rows, events, next, err
 }
 
 func (w *worker) takeRetries(rows []retryRow, events []Event) {
@@ -105,7 +114,7 @@ func (w *worker) takeRetries(rows []retryRow, events []Event) {
 		d := &delivery{event: Event{ID: r.event}, key: r.key, source: fromRetries, attempts: r.attempts}
 		i := slices.IndexFunc(events, func(e Event) bool { return e.ID == r.event })
 		if i < 0 {
-			w.keep(d, retryRow{dead: true, attempts: r.attempts, due: r.due, lastError: classExpired})
+			w.keep(d, retryRow{dead: true, attempts: r.attempts, due: time.Now(), lastError: classExpired})
 			continue
 		}
 		d.event = events[i]

@@ -120,23 +120,34 @@ func (s store) loadDelivered(ctx context.Context, webhook string, h *hook) error
 	return nil
 }
 
-// due returns up to n parked events in the order in which they become due, only the
-// oldest of each record.
-func (s store) due(ctx context.Context, webhook string, n int) ([]retryRow, error) {
+// due returns up to n parked events that are due, the oldest first, without those that
+// have to wait for an older one of their record.
+func (s store) due(ctx context.Context, webhook string, now time.Time, n int) ([]retryRow, error) {
 	rows, err := s.db.QueryContext(ctx, `
-		SELECT event_id, record_key, attempts, due_at FROM retries r
-		WHERE webhook_id = $1 AND state = 'pending' AND NOT EXISTS (
+		SELECT event_id, record_key, attempts FROM retries r
+		WHERE webhook_id = $1 AND state = 'pending' AND due_at <= $2 AND NOT EXISTS (
 			SELECT 1 FROM retries o
-			WHERE o.webhook_id = r.webhook_id AND o.record_key = r.record_key AND o.state = 'pending' AND o.event_id < r.event_id)
-		ORDER BY due_at, event_id LIMIT $2`, webhook, n)
+			WHERE o.webhook_id = r.webhook_id AND o.record_key = r.record_key AND o.state = 'pending' AND o.event_id < r.event_id AND o.due_at > $2)
+		ORDER BY event_id LIMIT $3`, webhook, now.UTC(), n)
 	due, err := collect(rows, err, func(rows *sql.Rows) (r retryRow, err error) {
-		err = rows.Scan(&r.event, &r.key, &r.attempts, &r.due)
+		err = rows.Scan(&r.event, &r.key, &r.attempts)
 		return r, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load due retries: %w", err)
 	}
 	return due, nil
+}
+
+// nextDue returns when the next parked event becomes due after now; zero: none does.
+func (s store) nextDue(ctx context.Context, webhook string, now time.Time) (at time.Time, err error) {
+	err = s.db.QueryRowContext(ctx, `
+		SELECT due_at FROM retries WHERE webhook_id = $1 AND state = 'pending' AND due_at > $2 ORDER BY due_at LIMIT 1`,
+		webhook, now.UTC()).Scan(&at)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return at, fmt.Errorf("find next retry: %w", err)
+	}
+	return at, nil
 }
 
 // deadEvents returns up to n events with after < id ≤ through that were given up.

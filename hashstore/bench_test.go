@@ -3,7 +3,6 @@ package hashstore
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"os"
@@ -220,5 +219,3 @@ func (s rowStore) upsert(ctx context.Context, tx *sql.Tx, ids []string, hashes [
 	}
 	return nil
 }
-
-var _ = json.Marshal

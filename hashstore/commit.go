@@ -27,7 +27,8 @@ type Commit struct {
 // Commit makes d, found by a Compare with st, known, all in one transaction: the guard,
 // what has changed of the stream, the events. It returns how many events were appended.
 // The error is ErrConflict, and nothing has happened, when st is not the present state
-// any more. A difference is committed at most once.
+// any more. After another error nothing has happened either, unless the connection broke
+// while committing: then Load tells. A difference is committed at most once.
 func (s *Store) Commit(ctx context.Context, st State, d *Difference, c Commit) (events int, err error) {
 	if d.state.StreamID != st.StreamID || d.state.Version != st.Version {
 		return 0, fmt.Errorf("commit stream %d: the difference is of another state", st.StreamID)
@@ -154,10 +155,10 @@ func (p *plan) insertState(ctx context.Context, tx *sql.Tx) error {
 func (p *plan) updateState(ctx context.Context, tx *sql.Tx) error {
 	n := &p.next
 	result, err := tx.ExecContext(ctx,
-		`UPDATE stream_states SET version = version + 1, root = $3, records = $4, bits = $5, recipe = $6,
-			base_size = $7, delta_size = $8, delta_runs = $9, digests = $10
-		WHERE stream_id = $1 AND version = $2`,
-		n.StreamID, n.Version, int64(n.Root), n.Records, n.Bits, n.Recipe, n.baseSize, n.deltaSize, n.deltaRuns, digestBytes(n.digests))
+		`UPDATE stream_states SET version = version + 1, root = $1, records = $2, bits = $3, recipe = $4,
+			base_size = $5, delta_size = $6, delta_runs = $7, digests = $8
+		WHERE stream_id = $9 AND version = $10`,
+		int64(n.Root), n.Records, n.Bits, n.Recipe, n.baseSize, n.deltaSize, n.deltaRuns, digestBytes(n.digests), n.StreamID, n.Version)
 	return wonBy("update state", result, err)
 }
 

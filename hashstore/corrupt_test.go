@@ -17,17 +17,19 @@ func TestDamageIsNoDifference(t *testing.T) {
 	cut := func(b []byte) []byte { return b[:16] }
 	none := func([]byte) []byte { return []byte{} }
 	damages := map[string]func(d *damaged){
-		"digest":              func(d *damaged) { d.change("stream_states", "digests", flip) },
-		"digests cut":         func(d *damaged) { d.change("stream_states", "digests", cut) },
-		"root":                func(d *damaged) { d.exec(`UPDATE stream_states SET root = root + 1 WHERE stream_id = $1`) },
-		"count":               func(d *damaged) { d.exec(`UPDATE stream_states SET records = records + 1 WHERE stream_id = $1`) },
+		"digest":      func(d *damaged) { d.change("stream_states", "digests", flip) },
+		"digests cut": func(d *damaged) { d.change("stream_states", "digests", cut) },
+		"root":        func(d *damaged) { d.exec(`UPDATE stream_states SET root = root + 1 WHERE stream_id = $1`, d.stream) },
+		"count": func(d *damaged) {
+			d.exec(`UPDATE stream_states SET records = records + 1 WHERE stream_id = $1`, d.stream)
+		},
 		"entries":             func(d *damaged) { d.change("stream_parts", "entries", flip) },
 		"entries cut":         func(d *damaged) { d.change("stream_parts", "entries", cut) },
 		"no entries":          func(d *damaged) { d.change("stream_parts", "entries", none) },
 		"fewer entries":       func(d *damaged) { d.change("stream_parts", "entries", reseal(func(b []byte) []byte { return b[16:] })) },
 		"entries disordered":  func(d *damaged) { d.change("stream_parts", "entries", reseal(reverse)) },
 		"entries of a part":   func(d *damaged) { d.swap("entries") },
-		"part lost":           func(d *damaged) { d.exec(`DELETE FROM stream_parts WHERE stream_id = $1 AND part = 1`) },
+		"part lost":           func(d *damaged) { d.exec(`DELETE FROM stream_parts WHERE stream_id = $1 AND part = 1`, d.stream) },
 		"ids":                 func(d *damaged) { d.change("stream_parts", "ids", flip) },
 		"ids cut":             func(d *damaged) { d.change("stream_parts", "ids", cut) },
 		"no ids":              func(d *damaged) { d.change("stream_parts", "ids", none) },
@@ -38,9 +40,9 @@ func TestDamageIsNoDifference(t *testing.T) {
 			d.change("stream_runs", "run", reseal(func(b []byte) []byte { return b[:len(b)-1] }))
 		},
 		"run of too many": func(d *damaged) { d.change("stream_runs", "run", reseal(func(b []byte) []byte { b[0]++; return b })) },
-		"run lost":        func(d *damaged) { d.exec(`DELETE FROM stream_runs WHERE stream_id = $1`) },
+		"run lost":        func(d *damaged) { d.exec(`DELETE FROM stream_runs WHERE stream_id = $1`, d.stream) },
 		"part elsewhere": func(d *damaged) {
-			d.exec(`UPDATE stream_parts SET part = part + 1000 WHERE stream_id = $1 AND part = 2`)
+			d.exec(`UPDATE stream_parts SET part = part + 1000 WHERE stream_id = $1 AND part = 2`, d.stream)
 		},
 	}
 	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
@@ -79,7 +81,7 @@ type damaged struct {
 
 func (d *damaged) exec(statement string, args ...any) {
 	d.t.Helper()
-	result, err := d.db.ExecContext(context.Background(), statement, append([]any{d.stream}, args...)...)
+	result, err := d.db.ExecContext(context.Background(), statement, args...)
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -104,11 +106,11 @@ func (d *damaged) read(table, column string, part int) (blob []byte) {
 // change spoils the one row of a table, or part 1.
 func (d *damaged) change(table, column string, spoil func([]byte) []byte) {
 	d.t.Helper()
-	statement := `UPDATE ` + table + ` SET ` + column + ` = $2 WHERE stream_id = $1`
+	statement := `UPDATE ` + table + ` SET ` + column + ` = $1 WHERE stream_id = $2`
 	if table == "stream_parts" {
 		statement += ` AND part = 1`
 	}
-	d.exec(statement, spoil(d.read(table, column, 1)))
+	d.exec(statement, spoil(d.read(table, column, 1)), d.stream)
 }
 
 // swap gives part 1 the column of part 2.

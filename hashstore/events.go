@@ -48,7 +48,7 @@ type uidSource struct {
 
 func (s *uidSource) next(at time.Time) string {
 	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-	if ms := at.UnixMilli(); ms != s.ms {
+	if ms := at.UnixMilli(); ms != s.ms || s.low == 0 {
 		var random [10]byte
 		_, _ = rand.Read(random[:]) // never an error: it ends the program instead
 		s.ms, s.high, s.low = ms, binary.BigEndian.Uint16(random[:]), binary.BigEndian.Uint64(random[2:])
@@ -88,7 +88,7 @@ func (s *Store) appendOn(ctx context.Context, tx *sql.Tx, conn *sql.Conn, events
 		switch {
 		case !s.postgres:
 			return insertValues(ctx, tx, batch)
-		case conn != nil && len(batch) > copyFrom:
+		case conn != nil && len(batch) > copyAbove:
 			return copyRows(ctx, conn, batch)
 		default:
 			return insertArrays(ctx, tx, batch)
@@ -119,9 +119,9 @@ func (s *Store) appendOn(ctx context.Context, tx *sql.Tx, conn *sql.Conn, events
 	return count, nil
 }
 
-// copyFrom is the number of events from which on COPY is faster than INSERT (about twice,
+// copyAbove is the number of events above which COPY is faster than INSERT (about twice,
 // for many), though it takes two more round trips.
-const copyFrom = 200
+const copyAbove = 200
 
 // copyRows copies events in the transaction that conn is in. When ctx has ended it, ctx
 // ends this as well, before anything is sent.

@@ -83,8 +83,8 @@ func (w *partWriter) write(ctx context.Context, tx *sql.Tx, part int, how touch)
 	}
 	w.gather(part, keep)
 	if how&touchMembers == 0 {
-		result, err := tx.ExecContext(ctx, `UPDATE stream_parts SET entries = $3 WHERE stream_id = $1 AND part = $2`,
-			w.state.StreamID, part, seal(w.entries, 0))
+		result, err := tx.ExecContext(ctx, `UPDATE stream_parts SET entries = $1 WHERE stream_id = $2 AND part = $3`,
+			seal(w.entries, 0), w.state.StreamID, part)
 		if err != nil {
 			return err
 		}

@@ -60,14 +60,20 @@ func New(db *sql.DB) *Store {
 	return &Store{db: db, postgres: postgres, partSize: partSize, lockTimeout: "60s"}
 }
 
-// in is the condition, to follow a column, that it is one of numbers, which are the
-// statement's parameter of that position.
-func (s *Store) in(position int, numbers []int64) (condition string, parameter any) {
+// in follows a column: it is one of the numbers of a parameter, which list makes.
+func (s *Store) in(parameter string) string {
 	if s.postgres {
-		return fmt.Sprintf(" = ANY($%d)", position), numbers
+		return " = ANY(" + parameter + ")"
+	}
+	return " IN (SELECT value FROM json_each(" + parameter + "))"
+}
+
+func (s *Store) list(numbers []int64) any {
+	if s.postgres {
+		return numbers
 	}
 	text, _ := json.Marshal(numbers) // numbers can't be refused
-	return fmt.Sprintf(" IN (SELECT value FROM json_each($%d))", position), string(text)
+	return string(text)
 }
 
 func corrupt(what string, args ...any) error {

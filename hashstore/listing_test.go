@@ -1,6 +1,7 @@
 package hashstore
 
 import (
+	"maps"
 	"math/rand/v2"
 	"testing"
 
@@ -44,12 +45,8 @@ func TestUnion(t *testing.T) {
 				b[id] = random.Uint64() | 1
 			}
 		}
-		for id, fingerprint := range b {
-			want[id] = fingerprint
-		}
-		for id, fingerprint := range a {
-			want[id] = fingerprint
-		}
+		maps.Copy(want, b)
+		maps.Copy(want, a)
 		l := listingOf(a, place, random)
 		l.Union(listingOf(b, place, random))
 		l.Union(NewListing())

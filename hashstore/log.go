@@ -59,8 +59,7 @@ func (s *Store) LastID(ctx context.Context) (int64, error) {
 
 // EventsByID returns those of the events that are in the log, ascending.
 func (s *Store) EventsByID(ctx context.Context, ids []int64) ([]Event, error) {
-	in, list := s.in(1, ids)
-	return s.selectEvents(ctx, ` WHERE id`+in+` ORDER BY id`, list)
+	return s.selectEvents(ctx, ` WHERE id`+s.in("$1")+` ORDER BY id`, s.list(ids))
 }
 
 // EventByUID returns an event of a project, or ErrNotFound.

@@ -14,26 +14,24 @@ const (
 // readParts calls visit with the stream's runs, oldest first, each as the part isRun, then
 // with the entries of parts, which ascend.
 func (s *Store) readParts(ctx context.Context, st State, parts []int64, visit func(part int64, blob []byte) error) error {
-	in, list := s.in(2, parts)
 	return s.read(ctx, st, parts, visit, `SELECT -2, version, digests FROM stream_states WHERE stream_id = $1
 		UNION ALL SELECT -1, seq, run FROM stream_runs WHERE stream_id = $1
-		UNION ALL SELECT part, 0, entries FROM stream_parts WHERE stream_id = $1 AND part`+in+`
-		ORDER BY 1, 2`, st.StreamID, list)
+		UNION ALL SELECT part, 0, entries FROM stream_parts WHERE stream_id = $1 AND part`+s.in("$2")+`
+		ORDER BY 1, 2`)
 }
 
 // readIDs calls visit with the ids of parts, which ascend.
 func (s *Store) readIDs(ctx context.Context, st State, parts []int64, visit func(part int64, blob []byte) error) error {
-	in, list := s.in(2, parts)
 	return s.read(ctx, st, parts, visit, `SELECT -2, version, digests FROM stream_states WHERE stream_id = $1
-		UNION ALL SELECT part, 0, ids FROM stream_parts WHERE stream_id = $1 AND part`+in+`
-		ORDER BY 1`, st.StreamID, list)
+		UNION ALL SELECT part, 0, ids FROM stream_parts WHERE stream_id = $1 AND part`+s.in("$2")+`
+		ORDER BY 1`)
 }
 
-// read calls visit with what one statement, and so one snapshot, selects: it belongs to
-// the version of st, or the error is ErrConflict. A part without a row is a nil blob.
-// Blobs stay valid.
-func (s *Store) read(ctx context.Context, st State, parts []int64, visit func(part int64, blob []byte) error, query string, args ...any) error {
-	rows, err := s.db.QueryContext(ctx, query, args...)
+// read calls visit with what query selects for a stream and some of its parts. One
+// statement is one snapshot: it belongs to the version of st, or the error is
+// ErrConflict. A part without a row is a nil blob. Blobs stay valid.
+func (s *Store) read(ctx context.Context, st State, parts []int64, visit func(part int64, blob []byte) error, query string) error {
+	rows, err := s.db.QueryContext(ctx, query, st.StreamID, s.list(parts))
 	if err != nil {
 		return fmt.Errorf("read parts: %w", err)
 	}

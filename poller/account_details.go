@@ -51,7 +51,7 @@ const (
 
 // checkText refuses what a payload can't carry unchanged through every JSON library.
 func checkText(field, text string, limit int) error {
-	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }) {
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) }) {
 		return invalid(field, "must be text without control characters")
 	}
 	if utf8.RuneCountInString(text) > limit {

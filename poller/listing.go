@@ -3,6 +3,7 @@ package poller
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/synthook/synthook/diff"
@@ -36,7 +37,7 @@ func (p *Poller) plan(c *claim) (*plan, error) {
 		return nil, err
 	}
 	target := providers.Target{BaseURL: c.account.baseURL, Credentials: credentials, PageSize: c.account.pageSize}
-	client, err := p.open(connector, target, providers.Options{HTTP: p.HTTP, Budget: p.budget(c, connector)})
+	client, err := p.open(connector, target, providers.Options{HTTP: p.HTTP, UserAgent: p.UserAgent, Budget: p.budget(c, connector)})
 	if err != nil {
 		return nil, fmt.Errorf("open connector: %w", err)
 	}
@@ -62,7 +63,7 @@ func (p *Poller) plan(c *claim) (*plan, error) {
 
 func rulesOf(info providers.StreamInfo, ignore []string) diff.Rules {
 	return diff.Rules{
-		Ignore:         append(append([]string(nil), info.Ignore...), ignore...),
+		Ignore:         slices.Concat(info.Ignore, ignore),
 		Sets:           info.Sets,
 		KeepURLQueries: info.KeepURLQueries,
 	}

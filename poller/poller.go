@@ -46,8 +46,10 @@ type Config struct {
 	Store   *hashstore.Store
 	Catalog *providers.Catalog
 	Sealer  Sealer
-	HTTP    *http.Client
 	Logger  zerolog.Logger
+
+	HTTP      *http.Client // for the providers; it keeps away from addresses that may not be asked
+	UserAgent string       // to the providers; synthook
 
 	// CheckURL refuses a base URL that may not be polled (a private address); nil: all may.
 	CheckURL func(ctx context.Context, url string) error
@@ -57,7 +59,7 @@ type Config struct {
 
 	MinInterval  time.Duration // shortest interval that may be asked for; 5 minutes
 	ConfirmDelay time.Duration // longest wait for the listing that confirms a suspicion; 15 seconds
-	Lease        time.Duration // how long a process that died keeps its streams; 1 minute
+	Lease        time.Duration // how long a process that died keeps its streams; 30 seconds
 	Concurrency  int           // polls at once in this process; 32
 	PerAccount   int           // polls at once of one account; 2
 }
@@ -77,7 +79,7 @@ type core struct {
 func newCore(c Config) *core {
 	c.MinInterval = cmp.Or(c.MinInterval, DefaultMinInterval)
 	c.ConfirmDelay = cmp.Or(c.ConfirmDelay, 15*time.Second)
-	c.Lease = cmp.Or(c.Lease, time.Minute)
+	c.Lease = cmp.Or(c.Lease, 30*time.Second)
 	c.Concurrency = cmp.Or(c.Concurrency, 32)
 	c.PerAccount = cmp.Or(c.PerAccount, 2)
 	k := &core{

@@ -1,7 +1,6 @@
 package poller
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -195,5 +194,5 @@ const firstRetry = 30 * time.Second
 func backoff(failures int, interval time.Duration) time.Duration {
 	wait := min(firstRetry<<min(failures-1, 16), interval)
 	wait = time.Duration(float64(wait) * (0.75 + rand.Float64()/2))
-	return max(cmp.Or(min(wait, interval), shortest), shortest)
+	return max(min(wait, interval), shortest)
 }

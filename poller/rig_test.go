@@ -44,12 +44,14 @@ type rig struct {
 // each runs a test on both databases.
 func each(t *testing.T, test func(t *testing.T, r *rig)) {
 	t.Helper()
+	t.Parallel()
 	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) { test(t, newRig(t, db.DB)) })
 }
 
 // onPostgres runs a test of what SQLite does not have: several processes, a network.
 func onPostgres(t *testing.T, test func(t *testing.T, location string)) {
 	t.Helper()
+	t.Parallel()
 	migrationstest.Each(t, func(t *testing.T, location string) {
 		if strings.HasPrefix(location, "postgres") {
 			test(t, location)

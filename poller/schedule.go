@@ -189,9 +189,9 @@ func (s Schedule) phase(key string) time.Duration {
 // String is the schedule as it was written.
 func (s Schedule) String() string { return s.text }
 
-// Precedence names the schedule in force and where it was set: the first that is not
+// precedence names the schedule in force and where it was set: the first that is not
 // empty, else DefaultSchedule.
-func Precedence(stream, account, recordType, provider string) (text, from string) {
+func precedence(stream, account, recordType, provider string) (text, from string) {
 	for _, level := range [...]struct{ text, from string }{
 		{stream, FromStream}, {account, FromAccount}, {recordType, FromRecordType}, {provider, FromProvider},
 	} {
@@ -217,7 +217,7 @@ func newSchedules(floor time.Duration) *schedules {
 // inForce never fails: what was stored under a lower floor is held to the floor, and
 // a connector's unreadable schedule to the default; polling goes on.
 func (s *schedules) inForce(stream, account, recordType, provider string) (Schedule, string) {
-	text, from := Precedence(stream, account, recordType, provider)
+	text, from := precedence(stream, account, recordType, provider)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if known, ok := s.parsed[text]; ok {

@@ -117,7 +117,7 @@ func TestPrecedence(t *testing.T) {
 		{"", "", "", "4m", "4m", FromProvider},
 		{"", "", "", "", "1h", FromDefault},
 	} {
-		if text, from := Precedence(c.stream, c.account, c.recordType, c.provider); text != c.text || from != c.from {
+		if text, from := precedence(c.stream, c.account, c.recordType, c.provider); text != c.text || from != c.from {
 			t.Errorf("%+v: %s from %s", c, text, from)
 		}
 	}

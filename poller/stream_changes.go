@@ -173,7 +173,11 @@ func (k *core) reschedule(ctx context.Context, tx *sql.Tx, where string, args ..
 	}
 	defer rows.Close()
 	now := time.Now()
-	next := map[int64]time.Time{}
+	type due struct {
+		id int64
+		at time.Time
+	}
+	var next []due // by id: the order in which everybody locks streams
 	for rows.Next() {
 		var id int64
 		var accountID, recordType, provider, own, account, ofType string
@@ -181,13 +185,13 @@ func (k *core) reschedule(ctx context.Context, tx *sql.Tx, where string, args ..
 			return fmt.Errorf("find streams to reschedule: %w", err)
 		}
 		schedule, _ := k.schedules.inForce(own, account, ofType, k.providerSchedule(provider, recordType))
-		next[id] = schedule.Next(now, accountID+"/"+recordType)
+		next = append(next, due{id, schedule.Next(now, accountID+"/"+recordType)})
 	}
 	if err := rows.Err(); err != nil {
 		return fmt.Errorf("find streams to reschedule: %w", err)
 	}
-	for id, at := range next {
-		if _, err := tx.ExecContext(ctx, `UPDATE streams SET next_poll_at = $1 WHERE id = $2`, at, id); err != nil {
+	for _, d := range next {
+		if _, err := tx.ExecContext(ctx, `UPDATE streams SET next_poll_at = $1 WHERE id = $2`, d.at, d.id); err != nil {
 			return fmt.Errorf("reschedule stream: %w", err)
 		}
 	}

@@ -98,7 +98,7 @@ func (b *Budget) acquire(ctx context.Context, deadline time.Time) error {
 func (b *Budget) release() { <-b.slots }
 
 func throttled(until time.Time) *Error {
-	return &Error{Kind: Throttled, RetryAt: until, Detail: fmt.Sprintf("the provider asks for silence until %s", until.UTC().Format(time.RFC3339))}
+	return &Error{Kind: Throttled, RetryAt: until, Detail: fmt.Sprintf("the provider's limits ask for silence until %s", until.UTC().Format(time.RFC3339))}
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -54,7 +54,8 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("list %s, page %d: %s", e.RecordType, e.Page, e.Detail)
 }
 
-// Unwrap gives the network error, where there is one. Its text is not for logs.
+// Unwrap gives the network error, where there is one, for errors.Is. Its own text holds
+// the URL and is not for logs.
 func (e *Error) Unwrap() error { return e.cause }
 
 func protocol(format string, args ...any) *Error {
@@ -64,9 +65,6 @@ func protocol(format string, args ...any) *Error {
 // transportError sorts an error of the HTTP client. The client's own text holds the
 // whole URL, so none of it is used.
 func transportError(err error) *Error {
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err
-	}
 	e := &Error{Kind: Transient, Detail: "the connection failed", cause: err}
 	dns, isDNS := errors.AsType[*net.DNSError](err)
 	network, isNetwork := errors.AsType[net.Error](err)

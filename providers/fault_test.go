@@ -116,13 +116,15 @@ func TestLongSilenceEndsTheListing(t *testing.T) {
 		})
 		begun := time.Now()
 		got := list(t.Context(), client, "employees")
-		e := wantKind(t, got.err, providers.Throttled, "asks for silence until")
+		e := wantKind(t, got.err, providers.Throttled, "ask for silence until")
 		if !e.RetryAt.Equal(begun.Add(time.Hour)) || e.Status != 429 || time.Since(begun) != 0 {
 			t.Fatalf("retry at %s with %d after %s", e.RetryAt, e.Status, time.Since(begun))
 		}
-		// The account keeps the silence: another stream doesn't even ask.
-		got = list(t.Context(), client, "employees")
-		if wantKind(t, got.err, providers.Throttled, ""); requests != 1 {
+		// The account keeps the silence: other streams, however many, don't even ask.
+		for range 10 {
+			wantKind(t, list(t.Context(), client, "employees").err, providers.Throttled, "")
+		}
+		if requests != 1 {
 			t.Errorf("%d requests", requests)
 		}
 	})

@@ -37,6 +37,7 @@ func TestLyingEnds(t *testing.T) {
 		"another host":                     {byURL, []string{`{"data":[],"next":"https://evil.test/people"}`}, providers.Refused, "another host"},
 		"another port":                     {byURL, []string{`{"data":[],"next":"http://provider.test:8080/people"}`}, providers.Refused, "another host"},
 		"another scheme":                   {byURL, []string{`{"data":[],"next":"https://provider.test/people"}`}, providers.Refused, "another host"},
+		"another scheme, same port":        {byURL, []string{`{"data":[],"next":"https://provider.test:80/people"}`}, providers.Refused, "another host"},
 		"another host without a scheme":    {byURL, []string{`{"data":[],"next":"//evil.test/people"}`}, providers.Refused, "another host"},
 		"a user name in the URL":           {byURL, []string{`{"data":[],"next":"http://u@provider.test/people"}`}, providers.Refused, "another host"},
 		"a URL that is none":               {byURL, []string{`{"data":[],"next":"http://[::1"}`}, providers.Protocol, "can't be parsed"},

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -123,10 +124,9 @@ func wantKind(t *testing.T, err error, kind providers.Kind, detail string) *prov
 
 // answers replies with one body after the other, the last one for ever.
 func answers(bodies ...string) http.HandlerFunc {
-	n := 0
+	var n atomic.Int32
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write([]byte(bodies[min(n, len(bodies)-1)]))
-		n++
+		_, _ = w.Write([]byte(bodies[min(int(n.Add(1)), len(bodies))-1]))
 	}
 }

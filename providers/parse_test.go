@@ -176,6 +176,9 @@ func TestVersionFollowsTheMapping(t *testing.T) {
 			t.Errorf("%q for %q changes the version", to, from)
 		}
 	}
+	if version("get: /people}", "get: /people, query: {a: b, c: d}}") != version("get: /people}", "get: /people, query: {c: d, a: b}}") {
+		t.Error("the order of parameters changes the version")
+	}
 	paged := "request:\n  get: /people\n  query:\n    limit: ${page.size}\nrecords: {id: id}\npage: {kind: link, size: 50}\n"
 	a, _ := connector(t, employees(paged)).Stream("employees")
 	b, _ := connector(t, employees(strings.NewReplacer("limit:", "per_page:", "50", "60").Replace(paged))).Stream("employees")

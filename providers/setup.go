@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -96,14 +97,12 @@ func (c *Connector) checkCredentials(t Target) []string {
 			wrong = append(wrong, "missing credential "+credential.Name+title)
 		}
 	}
+	control := func(r rune) bool { return r < ' ' || r == 0x7f }
 	for _, name := range slices.Sorted(maps.Keys(t.Credentials)) {
-		switch {
-		case slices.Contains(names, name):
-			if strings.ContainsFunc(t.Credentials[name], func(r rune) bool { return r < ' ' || r == 0x7f }) {
-				wrong = append(wrong, fmt.Sprintf("credential %s holds a line break or another control character", name))
-			}
-		default:
-			wrong = append(wrong, fmt.Sprintf("unknown credential %q%s", name, nearest(name, names, "; known: "+strings.Join(names, ", "))))
+		if !slices.Contains(names, name) {
+			wrong = append(wrong, fmt.Sprintf("unknown credential %q%s", name, nearest(name, names, "; known: "+cmp.Or(strings.Join(names, ", "), "none"))))
+		} else if strings.ContainsFunc(t.Credentials[name], control) {
+			wrong = append(wrong, fmt.Sprintf("credential %s holds a line break or another control character", name))
 		}
 	}
 	return wrong

@@ -155,12 +155,26 @@ func outcome(status int, failure string) string {
 	if status > 0 {
 		return "answered " + strconv.Itoa(status)
 	}
+	switch failure {
+	case "connect":
+		return "no connection"
+	case "dns":
+		return "the host has no address"
+	case "timeout":
+		return "no answer in time"
+	case "tls":
+		return "no trusted connection"
+	case "cut":
+		return "the connection broke before an answer"
+	case "refused_address":
+		return "the address is not one that may be sent to"
+	}
 	return cmp.Or(plain(failure), "no answer")
 }
 
 const (
-	tailWait  = "30s"
-	retryWait = 2 * time.Second
+	tailWait                    = "30s" // a listing waits for an event
+	shortestRetry, longestRetry = 250 * time.Millisecond, 5 * time.Second
 )
 
 func (a *app) eventTailCommand() *cobra.Command {
@@ -193,26 +207,26 @@ func (a *app) tail(cmd *cobra.Command, f eventFilter) error {
 	query.Set("order", "asc")
 	query.Set("limit", "1000")
 	query.Set("wait", tailWait)
-	for lost := false; ; {
+	for retry := time.Duration(0); ; {
 		query.Set("after", strconv.FormatInt(after, 10))
 		c := get("v1", "events")
 		c.path += "?" + query.Encode()
 		page, err := ask[api.Page[api.Event]](a, cmd, c)
-		if err != nil {
-			if exitStatus(err) != exitUnreachable || cmd.Context().Err() != nil {
-				return err
-			}
-			if !lost {
+		if exitStatus(err) == exitUnreachable {
+			if retry == 0 {
 				a.note("%v; trying again until it answers", err)
 			}
-			lost = true
+			retry = min(max(2*retry, shortestRetry), longestRetry)
 			select {
-			case <-time.After(retryWait):
+			case <-time.After(retry):
+				continue
 			case <-cmd.Context().Done():
 			}
-			continue
 		}
-		lost = false
+		if err != nil {
+			return err
+		}
+		retry = 0
 		for _, e := range page.Items {
 			after = e.Sequence
 			if err := a.print(e, func(w io.Writer) { fmt.Fprintln(w, eventLine(e)) }); err != nil {

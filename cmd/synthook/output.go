@@ -143,3 +143,11 @@ func momentOf(t *time.Time) string {
 	}
 	return moment(*t)
 }
+
+// counted is "1 event", "2 events".
+func counted[N int | int64](n N, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -141,15 +141,11 @@ Exit status 0: no problem; 1: there are some.`,
 			}); err != nil {
 				return err
 			}
-			switch len(problems) {
-			case 0:
-				a.note("no problems")
-				return nil
-			case 1:
-				return errors.New("1 problem")
-			default:
-				return fmt.Errorf("%d problems", len(problems))
+			if len(problems) > 0 {
+				return errors.New(counted(len(problems), "problem"))
 			}
+			a.note("no problems")
+			return nil
 		},
 	}
 }

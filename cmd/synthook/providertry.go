@@ -192,5 +192,5 @@ func (t trial) describe(w io.Writer) {
 	case t.Complete:
 		end = "the listing's end was seen"
 	}
-	fmt.Fprintf(w, "\n%s %s: %d records with %d ids on %d pages; %s\n", t.Provider, t.RecordType, t.Records, t.IDs, t.Pages, end)
+	fmt.Fprintf(w, "\n%s %s: %s with %s on %s; %s\n", t.Provider, t.RecordType, counted(t.Records, "record"), counted(t.IDs, "id"), counted(t.Pages, "page"), end)
 }

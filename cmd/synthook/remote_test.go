@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"io"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -70,7 +72,7 @@ func TestChangeBecomesWebhook(t *testing.T) {
 		t.Errorf("replayed %+v", again)
 	}
 	i.ok("replay list", replay.Replays[0].ID)
-	i.ok("replay --id "+created.ID+" --dry-run", "1 events would be sent again")
+	i.ok("replay --id "+created.ID+" --dry-run", "1 event would be sent again")
 }
 
 func TestStreamCommands(t *testing.T) {
@@ -159,6 +161,10 @@ func TestWebhookCommands(t *testing.T) {
 	if r := i.run("webhook", "test", id); r.status != exitFailed || !strings.Contains(r.stderr, "not delivered") || !strings.Contains(r.stderr, "401") {
 		t.Errorf("test that is refused: %+v", r)
 	}
+	i.ok("webhook update "+id+" --url http://127.0.0.1:1/", "http://127.0.0.1:1/")
+	if r := i.run("webhook", "test", id); r.status != exitFailed || r.stderr != "synthook: not delivered: no connection\n" {
+		t.Errorf("test of nobody: %+v", r)
+	}
 	if deleted := decode[map[string]any](t, i.run("webhook", "delete", id, "--json")); deleted["id"] != id || deleted["deleted"] != true {
 		t.Errorf("deleted %v", deleted)
 	}
@@ -224,35 +230,37 @@ func TestServiceRefusesBadInput(t *testing.T) {
 	}
 }
 
-// tail prints what comes after it began, and ends well with Ctrl-C.
+// tail runs `event tail`: next is its next event, end is Ctrl-C, with which it ends well.
+func tail(t *testing.T, environ []string, args ...string) (next func() api.Event, end func()) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	out, printed := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := run(ctx, append([]string{"event", "tail", "--json"}, args...), environ, strings.NewReader(""), printed, t.Output())
+		printed.Close()
+		done <- err
+	}()
+	decoder := json.NewDecoder(out)
+	next = func() (e api.Event) {
+		t.Helper()
+		if err := decoder.Decode(&e); err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	return next, func() {
+		interrupt()
+		if err := <-done; err != nil {
+			t.Errorf("tail ended with %v", err)
+		}
+	}
+}
+
 func TestTail(t *testing.T) {
 	t.Parallel()
 	i := install(t, "--allow-private-networks")
 	account := i.connect()
-	follow := func(args ...string) (next func() api.Event, end func()) {
-		ctx, interrupt := context.WithCancel(t.Context())
-		out, printed := io.Pipe()
-		done := make(chan error, 1)
-		go func() {
-			err := run(ctx, append([]string{"event", "tail", "--json"}, args...), i.environ, strings.NewReader(""), printed, t.Output())
-			printed.Close()
-			done <- err
-		}()
-		decoder := json.NewDecoder(out)
-		next = func() (e api.Event) {
-			if err := decoder.Decode(&e); err != nil {
-				t.Fatal(err)
-			}
-			return e
-		}
-		return next, func() {
-			interrupt()
-			if err := <-done; err != nil {
-				t.Errorf("tail ended with %v", err)
-			}
-		}
-	}
-	next, end := follow("--since", "1h")
+	next, end := tail(t, i.environ, "--since", "1h")
 	if e := next(); e.Event != "account.created" {
 		t.Errorf("tail since an hour began with %+v", e)
 	}
@@ -261,9 +269,37 @@ func TestTail(t *testing.T) {
 		t.Errorf("then came %+v", e)
 	}
 	end()
-	next, end = follow("--since", "1h", "--event", "hris_employees.*")
+	next, end = tail(t, i.environ, "--since", "1h", "--event", "hris_employees.*")
 	if e := next(); e.Event != "hris_employees.created" {
 		t.Errorf("filtered tail began with %+v", e)
 	}
 	end()
+}
+
+// A service that goes away is waited for, and nothing of the log is left out.
+func TestTailOutlivesService(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		asked = append(asked, q.Get("order")+" "+q.Get("after"))
+		answer := map[int]string{1: `{"items":[{"sequence":7,"event":"seen before"}]}`, 2: `{"items":[{"sequence":8,"event":"first"}]}`, 4: `{"items":[{"sequence":9,"event":"second"}]}`}
+		if body, ok := answer[len(asked)]; ok {
+			_, _ = io.WriteString(w, body)
+			return
+		}
+		panic(http.ErrAbortHandler)
+	}))
+	t.Cleanup(server.Close)
+	next, end := tail(t, []string{"SYNTHOOK_SERVER=" + server.URL})
+	for _, want := range []string{"first", "second"} {
+		if e := next(); e.Event != want {
+			t.Errorf("came %+v, want %s", e, want)
+		}
+	}
+	end()
+	server.Close()
+	if got := strings.Join(asked[:4], ", "); got != "desc , asc 7, asc 8, asc 8" {
+		t.Errorf("asked %q", got)
+	}
 }

@@ -62,7 +62,7 @@ func describeReplay(w io.Writer, r api.ReplayResult) {
 	if r.DryRun {
 		verb = "would be sent again"
 	}
-	fmt.Fprintf(w, "%d events %s\n", r.Events, verb)
+	fmt.Fprintf(w, "%s %s\n", counted(r.Events, "event"), verb)
 	if len(r.Replays) == 0 {
 		return
 	}

@@ -175,14 +175,14 @@ func describePoll(r api.PollResult) string {
 			end += " (" + plain(r.Error) + ")"
 		}
 	}
-	text := fmt.Sprintf("%s: %d records on %d pages; created %d, updated %d, deleted %d", end, r.Records, r.Pages, r.Created, r.Updated, r.Deleted)
+	text := fmt.Sprintf("%s: %s on %s; created %d, updated %d, deleted %d", end, counted(r.Records, "record"), counted(r.Pages, "page"), r.Created, r.Updated, r.Deleted)
 	if r.Suspected > 0 {
 		text += fmt.Sprintf(", missing once %d", r.Suspected)
 	}
 	if r.Quarantined > 0 {
 		text += fmt.Sprintf(", held in quarantine %d", r.Quarantined)
 	}
-	return text + fmt.Sprintf("; %d events; %s", r.Events, milliseconds(r.DurationMS))
+	return text + "; " + counted(r.Events, "event") + "; " + milliseconds(r.DurationMS)
 }
 
 func (a *app) streamDecideCommand(verb, short, long string) *cobra.Command {

@@ -73,10 +73,10 @@ func why(account api.Account, s api.Stream, now time.Time) []string {
 			moment(q.Since), because(q.Reason), q.Missing, q.Created, q.Updated, q.Polls, id, id)
 	}
 	if s.Failures > 0 {
-		say("The last %d polls failed%s. Nothing of them was believed; the next attempts are further apart.", s.Failures, because(s.LastError))
+		say("%s in a row failed%s. Nothing was believed; the next attempts are further apart.", counted(s.Failures, "poll"), because(s.LastError))
 	}
 	if s.Suspected > 0 {
-		say("%d records were missing once. They are deleted when a second complete listing misses them too, which is made soon.", s.Suspected)
+		say("%s missing once. Deleted is what a second complete listing misses too, which is made soon.", counted(s.Suspected, "record"))
 	}
 	if s.LastCompleteAt == nil {
 		if s.Baseline == "emit" {

@@ -8,7 +8,7 @@ type ledger struct {
 	walks    []*walk      // begun and not complete, the newest last
 	complete int          // complete walks ever; 0: nobody lists it
 	skipped  map[int]bool // lived through the last complete walk and were not served in it
-	steady   int          // clean complete walks running, none of them under way that isn't clean
+	steady   int          // clean complete walks since one that wasn't, or since a page shifted
 	gone     []departure
 	calm     int // clean complete walks since calmSeq, when the company last changed
 	calmSeq  int64
@@ -35,7 +35,7 @@ const openWalks = 8 // remembered at most per list: the older ones were given up
 
 func (l *list) walk(p page) *walk {
 	if p.at == 0 {
-		w := &walk{began: p.seq, population: l.population, served: map[int]int{}}
+		w := &walk{began: p.seq, population: p.population, served: map[int]int{}}
 		if l.walks = append(l.walks, w); len(l.walks) > openWalks {
 			l.walks = l.walks[1:]
 		}

@@ -70,8 +70,8 @@ func TestChangesAreSeenWhereTheyShow(t *testing.T) {
 // each dialect, after any life.
 func TestJournalsAgreeWithWhatIsThere(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		c := New(Config{Seed: rapid.Uint64().Draw(rt, "seed"), Employees: rapid.IntRange(1, 50).Draw(rt, "employees")})
-		for range rapid.IntRange(0, 600).Draw(rt, "steps") {
+		c := New(Config{Seed: rapid.Uint64().Draw(rt, "seed"), Employees: rapid.IntRange(1, 40).Draw(rt, "employees")})
+		for range rapid.IntRange(0, 300).Draw(rt, "steps") {
 			if c.Step() == "" {
 				rt.Fatal("nothing happens though nobody is waited for")
 			}

@@ -234,8 +234,8 @@ func (p *poller) poll(c *Company, size int, meanwhile func(page), tell func(Seen
 // and however pages shift; one event less, one more or two exchanged never are.
 func TestFaithfulPollersAreHonest(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		c := New(Config{Seed: rapid.Uint64().Draw(rt, "seed"), Employees: 30})
-		size := rapid.IntRange(5, 40).Draw(rt, "page size")
+		c := New(Config{Seed: rapid.Uint64().Draw(rt, "seed"), Employees: 20})
+		size := rapid.IntRange(4, 30).Draw(rt, "page size")
 		lives := rapid.IntRange(0, 3).Draw(rt, "steps between pages")
 		var pollers []*poller
 		for _, d := range Dialects() {

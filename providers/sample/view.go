@@ -162,14 +162,15 @@ type ask struct {
 
 // page is what is served of a list.
 type page struct {
-	keys     []int
-	versions []int
-	records  []any
-	at, next int
-	more     bool
-	total    int
-	nonce    int
-	seq      int64 // the journal's last entry when it was read
+	keys       []int
+	versions   []int
+	records    []any
+	at, next   int
+	more       bool
+	total      int
+	nonce      int
+	seq        int64 // the journal's last entry when it was read
+	population int   // the list's, then
 }
 
 func (c *Company) page(l *list, a ask) page {
@@ -184,7 +185,7 @@ func (c *Company) page(l *list, a ask) page {
 		from, _ = slices.BinarySearch(keys, a.at)
 	}
 	to := min(from+a.size, len(keys))
-	p := page{at: a.at, total: len(keys), more: to < len(keys), seq: c.seq}
+	p := page{at: a.at, total: len(keys), more: to < len(keys), seq: c.seq, population: l.population}
 	if p.more {
 		p.next = to
 		if !l.positional {

@@ -70,8 +70,9 @@ func (a *API) decided(ctx context.Context, in *StreamPath, err error) (Stream, e
 }
 
 func (a *API) pollRoutes() {
-	poll := route{pattern: "POST " + streamRoute + "/poll", access: forProject, summary: "Poll a stream now"}
-	huma.Register(a.huma, poll.operation(http.StatusOK), func(ctx context.Context, in *pollRequest) (*pollAnswer, error) {
+	poll := route{pattern: "POST " + streamRoute + "/poll", access: forProject, summary: "Poll a stream now"}.operation(http.StatusOK)
+	poll.Responses = map[string]*huma.Response{"202": {Description: "The poll is requested; the answer is null."}}
+	huma.Register(a.huma, poll, func(ctx context.Context, in *pollRequest) (*pollAnswer, error) {
 		out, err := a.poll(ctx, in)
 		if err != nil {
 			return nil, a.refuse(ctx, err)
@@ -103,7 +104,7 @@ type pollRequest struct {
 
 type pollAnswer struct {
 	Status int
-	Body   PollResult
+	Body   *PollResult // nil: not yet known
 }
 
 func (a *API) poll(ctx context.Context, in *pollRequest) (*pollAnswer, error) {
@@ -122,7 +123,8 @@ func (a *API) poll(ctx context.Context, in *pollRequest) (*pollAnswer, error) {
 	if errors.Is(context.Cause(ctx), errClosing) {
 		err = errClosing
 	}
-	return &pollAnswer{http.StatusOK, PollResult(result)}, err
+	shown := PollResult(result)
+	return &pollAnswer{http.StatusOK, &shown}, err
 }
 
 func showPoll(p poller.Poll) Poll {

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -61,10 +62,12 @@ const (
 var allowable = struct{ v4, v6 []netip.Prefix }{
 	v4: []netip.Prefix{
 		netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"),
-		netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("100.64.0.0/10"),
+		netip.MustParsePrefix("192.168.0.0/16"), shared,
 	},
 	v6: []netip.Prefix{netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("fc00::/7")},
 }
+
+var shared = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598
 
 // metadata services hand a machine's credentials to whoever asks from it. Most are
 // link-local; these stand in ranges that are otherwise allowed or allowable.
@@ -95,10 +98,8 @@ func (g *Guard) check(addr netip.Addr) error {
 		bytes := inner.As16()
 		inner = netip.AddrFrom4([4]byte(bytes[12:]))
 	}
-	for _, m := range metadata {
-		if inner == m {
-			return &RefusedError{addr, "a cloud's metadata service"}
-		}
+	if slices.Contains(metadata, inner) {
+		return &RefusedError{addr, "a cloud's metadata service"}
 	}
 	if g.public.SafeAddr(inner) != nil {
 		return &RefusedError{addr, kind(inner)}
@@ -110,7 +111,7 @@ func kind(addr netip.Addr) string {
 	switch {
 	case addr.IsLoopback():
 		return loopback
-	case addr.IsPrivate() || allowable.v4[4].Contains(addr):
+	case addr.IsPrivate() || shared.Contains(addr):
 		return private
 	case addr.IsLinkLocalUnicast():
 		return "link-local (a cloud's metadata service, usually)"

@@ -66,9 +66,12 @@ func (s *Service) serve(ctx context.Context) error {
 		case <-ctx.Done():
 		case <-stop:
 		}
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.settings.ShutdownTimeout)
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.settings.ShutdownTimeout/2)
 		defer cancel()
-		return server.Shutdown(limit)
+		if server.Shutdown(limit) == nil {
+			return nil
+		}
+		return server.Close() // whoever is not answered by now is cut off
 	})
 	err := server.Serve(s.listener)
 	close(stop)
@@ -117,7 +120,7 @@ func (s *Service) listenOnce(ctx context.Context) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	for {
-		s.store.OnAppend() // first for what came while nobody listened
+		s.wake() // first for what came while nobody listened
 		if _, err := conn.WaitForNotification(ctx); err != nil {
 			return fmt.Errorf("wait for notification: %w", err)
 		}

@@ -2,7 +2,6 @@ package service_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -98,37 +97,6 @@ func administer(t *testing.T, statement string) {
 	defer conn.Close(t.Context())
 	if _, err := conn.Exec(t.Context(), statement); err != nil {
 		t.Fatalf("%s: %v", statement, err)
-	}
-}
-
-// An event that one process appends wakes who waits at another, sooner than they would
-// look by themselves (every 2 s).
-func TestProcessesWakeEachOther(t *testing.T) {
-	location := migrationstest.Postgres(t)
-	one, other := servicetest.Start(t, servicetest.Settings(location)), servicetest.Start(t, servicetest.Settings(location))
-	provider := servicetest.NewProvider(t, nil)
-	quickest := time.Hour
-	var after int64
-	for range 5 {
-		answers := make(chan api.Page[api.Event])
-		go func() { // joined by the answer
-			page, err := client.Get[api.Page[api.Event]](t.Context(), other.Admin(""), fmt.Sprintf("/v1/events?order=asc&wait=30s&after=%d", after))
-			if err != nil {
-				t.Error(err)
-			}
-			answers <- page
-		}()
-		post[api.Account](t, one, "/v1/accounts", provider.Account())
-		began := time.Now()
-		page := <-answers
-		if len(page.Items) != 1 {
-			t.Fatalf("answered %+v", page.Items)
-		}
-		after = page.Items[0].Sequence
-		quickest = min(quickest, time.Since(began))
-	}
-	if quickest > time.Second {
-		t.Errorf("the quickest of five took %s", quickest)
 	}
 }
 

@@ -52,6 +52,7 @@ type Service struct {
 	webhooks   *dispatch.Webhooks
 	api        *api.API
 	listener   net.Listener
+	wake       func() // whoever waits for events
 	parts      []*part
 }
 

@@ -28,10 +28,11 @@ func (s *Service) wire(ctx context.Context, o Options, k *keys.Keys) (err error)
 	}
 	guard := netguard.New(s.settings.AllowPrivateNetworks)
 	s.store = hashstore.New(s.db.DB)
-	s.store.OnAppend = func() {
+	s.wake = func() {
 		s.dispatcher.Wake()
 		s.api.Wake()
 	}
+	s.store.OnAppend = s.wake
 	polling := poller.Config{
 		DB: s.db.DB, Store: s.store, Catalog: catalog, Sealer: k.Sealer, HTTP: guard.PollClient(), Logger: s.log,
 		CheckURL: guard.CheckURL, Wake: func() { s.poller.Wake() },
