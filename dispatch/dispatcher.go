@@ -32,11 +32,12 @@ type Config struct {
 	Poll         time.Duration   // how often the log and the webhooks are looked at unasked; default 1s
 	Lease        time.Duration   // how long a process that died holds its webhooks; default 10s
 	Drain        time.Duration   // how long attempts in flight are waited for at the end; default and at most half a lease
-	WriteTimeout time.Duration   // of one batch; default 10s
 	ProbeFirst   time.Duration   // wait before the first probe of an endpoint that is down, doubling; default 5s
 	ProbeLongest time.Duration   // default 5m
 	OverloadWait time.Duration   // least wait before a retry after a timeout, 429, 502 or 504; default 1m
 	DisableAfter time.Duration   // of nothing but failures; default 5 days
+
+	DatabaseTimeout time.Duration // of a batch of reads or writes; default 30s
 }
 
 func (c Config) withDefaults() Config {
@@ -51,7 +52,7 @@ func (c Config) withDefaults() Config {
 	c.Poll = cmp.Or(c.Poll, time.Second)
 	c.Lease = cmp.Or(c.Lease, 10*time.Second)
 	c.Drain = min(cmp.Or(c.Drain, c.Lease/2), c.Lease/2)
-	c.WriteTimeout = cmp.Or(c.WriteTimeout, 10*time.Second)
+	c.DatabaseTimeout = cmp.Or(c.DatabaseTimeout, 30*time.Second)
 	c.ProbeFirst = cmp.Or(c.ProbeFirst, 5*time.Second)
 	c.ProbeLongest = max(cmp.Or(c.ProbeLongest, 5*time.Minute), c.ProbeFirst)
 	c.OverloadWait = cmp.Or(c.OverloadWait, time.Minute)
@@ -134,7 +135,9 @@ func (s *share) stop() {
 
 // look brings the workers in line with the database.
 func (s *share) look(ctx context.Context) {
-	err := s.lookOnce(ctx)
+	looking, cancel := context.WithTimeout(ctx, s.config.DatabaseTimeout)
+	defer cancel()
+	err := s.lookOnce(looking)
 	switch {
 	case ctx.Err() != nil:
 	case err != nil && !s.failing:

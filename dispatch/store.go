@@ -99,3 +99,93 @@ func collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) 
 	}
 	return all, rows.Err()
 }
+
+// lease is a claim on one webhook. The fence rises with every claim: whatever is
+// written under an older one is refused.
+type lease struct {
+	webhook string
+	fence   int64
+}
+
+// standing is an enabled webhook as the database has it.
+type standing struct {
+	lease
+	owner     string // "" with a live lease: its holder is asked to hand it back
+	live      bool
+	updatedAt time.Time
+	replay    string // the running replay whose turn it is
+}
+
+// standings lists the enabled webhooks.
+func (s store) standings(ctx context.Context) ([]standing, error) {
+	rows, err := s.db.QueryContext(ctx, `
+		SELECT w.id, w.fence, w.lease_owner, coalesce(w.lease_until > `+s.now+`, false), w.updated_at,
+		       coalesce((SELECT min(r.id) FROM replays r WHERE r.webhook_id = w.id AND r.state = 'running'), '')
+		FROM webhooks w WHERE w.enabled`)
+	all, err := collect(rows, err, func(rows *sql.Rows) (w standing, err error) {
+		err = rows.Scan(&w.webhook, &w.fence, &w.owner, &w.live, &w.updatedAt, &w.replay)
+		return w, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list leases: %w", err)
+	}
+	return all, nil
+}
+
+// claim takes up to n webhooks that nobody holds.
+func (s store) claim(ctx context.Context, owner string, length time.Duration, n int) ([]lease, error) {
+	rows, err := s.db.QueryContext(ctx, `
+		UPDATE webhooks SET lease_owner = $1, lease_until = `+s.now+` + CAST($2 AS bigint) * `+s.micro+`, fence = fence + 1
+		WHERE id IN (SELECT id FROM webhooks WHERE enabled AND (lease_until IS NULL OR lease_until <= `+s.now+`)
+		             ORDER BY id LIMIT $3`+s.skipLocked+`)
+		RETURNING id, fence`, owner, length.Microseconds(), n)
+	claimed, err := collect(rows, err, func(rows *sql.Rows) (l lease, err error) {
+		err = rows.Scan(&l.webhook, &l.fence)
+		return l, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim webhooks: %w", err)
+	}
+	return claimed, nil
+}
+
+// renew prolongs every lease of owner, except those that were called in.
+func (s store) renew(ctx context.Context, owner string, length time.Duration) error {
+	_, err := s.db.ExecContext(ctx, `
+		UPDATE webhooks SET lease_until = `+s.now+` + CAST($1 AS bigint) * `+s.micro+` WHERE lease_owner = $2`,
+		length.Microseconds(), owner)
+	if err != nil {
+		return fmt.Errorf("renew leases: %w", err)
+	}
+	return nil
+}
+
+// callIn asks a holder for one webhook: its lease is not prolonged any more, but
+// nobody else can claim it until it is handed back or has run out.
+func (s store) callIn(ctx context.Context, l lease) error {
+	_, err := s.db.ExecContext(ctx, `UPDATE webhooks SET lease_owner = '' WHERE id = $1 AND fence = $2`, l.webhook, l.fence)
+	if err != nil {
+		return fmt.Errorf("call in lease: %w", err)
+	}
+	return nil
+}
+
+// release hands a webhook back.
+func (s store) release(ctx context.Context, l lease) error {
+	_, err := s.db.ExecContext(ctx,
+		`UPDATE webhooks SET lease_owner = '', lease_until = NULL WHERE id = $1 AND fence = $2`, l.webhook, l.fence)
+	if err != nil {
+		return fmt.Errorf("release lease: %w", err)
+	}
+	return nil
+}
+
+// releaseAll frees every webhook: what a database of one process alone does when that
+// process starts, so as not to wait for the lease of one that was killed.
+func (s store) releaseAll(ctx context.Context) error {
+	_, err := s.db.ExecContext(ctx, `UPDATE webhooks SET lease_owner = '', lease_until = NULL WHERE lease_until IS NOT NULL`)
+	if err != nil {
+		return fmt.Errorf("free leases: %w", err)
+	}
+	return nil
+}

@@ -1,6 +1,9 @@
 package dispatch
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // source says where a delivery comes from.
 type source uint8
@@ -58,6 +61,7 @@ type replay struct {
 	dead    bool // only deliveries that were given up
 	through int64
 	empty   bool // its filter and the webhook's have nothing in common
+	ended   bool // and that is being written
 }
 
 // retryRow is a parked event as the database has it.
@@ -67,4 +71,33 @@ type retryRow struct {
 	attempts   int
 	due        time.Time
 	lastError  string
+}
+
+// queued counts the deliveries that wait for nothing but a slot.
+func (w *worker) queued() int {
+	n := 0
+	for _, q := range w.queues {
+		n += len(q)
+	}
+	return n
+}
+
+// pick takes the next delivery, from each source in turn: a replay and the log don't
+// starve each other.
+func (w *worker) pick() *delivery {
+	for range sources {
+		w.turn = (w.turn + 1) % sources
+		if q := w.queues[w.turn]; len(q) > 0 {
+			d := q[0]
+			q[0] = nil
+			w.queues[w.turn] = q[1:]
+			return d
+		}
+	}
+	return nil
+}
+
+func (w *worker) unqueue(d *delivery) {
+	q := &w.queues[d.source]
+	*q = slices.DeleteFunc(*q, func(o *delivery) bool { return o == d })
 }

@@ -3,7 +3,6 @@ package dispatch
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -175,7 +174,9 @@ func (w *worker) run(ctx context.Context) {
 // start loads the webhook, again and again while the database is away.
 func (w *worker) start(ctx context.Context) bool {
 	for {
-		h, err := w.store.load(ctx, w.lease, w.config.Sealer)
+		loading, cancel := context.WithTimeout(ctx, w.config.DatabaseTimeout)
+		h, err := w.store.load(loading, w.lease, w.config.Sealer)
+		cancel()
 		if err == nil {
 			w.hook = h
 			w.breaker.restore(h.failures, h.failingSince, h.probeAt)
@@ -259,10 +260,14 @@ func (w *worker) idle(now time.Time) time.Duration {
 	return next.Sub(now)
 }
 
-// beside runs f, which may wait, and then the function it returns in the worker's own
-// goroutine.
-func (w *worker) beside(f func() func()) {
-	w.joined.Go(func() { w.inbox <- f() })
+// beside runs f, which may wait for the database, and then the function it returns in
+// the worker's own goroutine.
+func (w *worker) beside(ctx context.Context, f func(ctx context.Context) func()) {
+	w.joined.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, w.config.DatabaseTimeout)
+		defer cancel()
+		w.inbox <- f(ctx)
+	})
 }
 
 // pause backs off from the database after an error.
@@ -291,33 +296,4 @@ func (w *worker) finishAll() {
 			return
 		}
 	}
-}
-
-// queued counts the deliveries that wait for nothing but a slot.
-func (w *worker) queued() int {
-	n := 0
-	for _, q := range w.queues {
-		n += len(q)
-	}
-	return n
-}
-
-// pick takes the next delivery, from each source in turn: a replay and the log don't
-// starve each other.
-func (w *worker) pick() *delivery {
-	for range sources {
-		w.turn = (w.turn + 1) % sources
-		if q := w.queues[w.turn]; len(q) > 0 {
-			d := q[0]
-			q[0] = nil
-			w.queues[w.turn] = q[1:]
-			return d
-		}
-	}
-	return nil
-}
-
-func (w *worker) unqueue(d *delivery) {
-	q := &w.queues[d.source]
-	*q = slices.DeleteFunc(*q, func(o *delivery) bool { return o == d })
 }

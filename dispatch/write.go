@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -26,6 +27,95 @@ type batch struct {
 	sent     int64
 	done     bool
 	since    time.Time // of the first change in it; zero: nothing to write but perhaps the cursor
+}
+
+// changed notes that there is something to write.
+func (w *worker) changed() {
+	if w.batch.since.IsZero() {
+		w.batch.since = time.Now()
+	}
+}
+
+// writeAt is when the next write is due; zero: when something changes.
+func (w *worker) writeAt() time.Time {
+	switch b := w.batch; {
+	case w.busy:
+		return time.Time{}
+	case w.writing != nil:
+		return w.pauseTill
+	case b.since.IsZero():
+		if w.log.position() == w.cursor {
+			return time.Time{}
+		}
+		return w.lastWrite.Add(cursorStep)
+	case len(b.attempts) >= batchLimit:
+		return b.since
+	case w.inflight == 0 && w.queued() == 0 && w.lastEnd.Add(w.config.Flush/5).Before(b.since.Add(w.config.Flush)):
+		return w.lastEnd.Add(w.config.Flush / 5)
+	default:
+		return b.since.Add(w.config.Flush)
+	}
+}
+
+// write stores what has happened, a batch at a time.
+func (w *worker) write(ctx context.Context, now time.Time) {
+	at := w.writeAt()
+	if at.IsZero() || now.Before(at) {
+		return
+	}
+	if w.writing == nil {
+		w.seal(w.batch)
+		w.writing, w.batch = w.batch, newBatch()
+	}
+	b := w.writing
+	w.busy = true
+	w.beside(ctx, func(ctx context.Context) func() {
+		err := w.store.write(ctx, w.lease, b)
+		return func() { w.written(b, err) }
+	})
+}
+
+// seal puts the webhook's state of this moment into a batch.
+func (w *worker) seal(b *batch) {
+	b.status = status{
+		cursor: w.log.position(), lastSuccess: w.lastSuccess, lastError: w.lastError,
+		failures: w.breaker.failures, failingSince: w.breaker.failingSince, probeAt: w.breaker.probeAt,
+	}
+	if r := w.replay; r != nil {
+		b.replay, b.position, b.sent = r.id, r.position(), r.passed
+		b.done = b.position >= r.through
+	}
+}
+
+func (w *worker) written(b *batch, err error) {
+	w.busy = false
+	w.lastWrite = time.Now()
+	if errors.Is(err, errLeaseLost) {
+		w.logger.Info().Msg("webhook lease lost")
+		w.lost = true
+		return
+	}
+	w.unwritten = err != nil
+	if err != nil {
+		w.pause(err)
+		return
+	}
+	w.resume()
+	w.writing = nil
+	w.cursor = b.cursor
+	for event := range b.parked {
+		delete(w.taken, event)
+	}
+	for event := range b.removed {
+		delete(w.taken, event)
+	}
+	if len(b.parked)+len(b.removed)+len(b.released) > 0 {
+		w.dueAt = w.lastWrite
+	}
+	if r := w.replay; r != nil && b.done && b.replay == r.id {
+		w.wanted.CompareAndSwap(w.wanted.Load(), new(string))
+		w.replay = nil
+	}
 }
 
 // write stores a batch if the lease still holds.

@@ -119,8 +119,8 @@ func (s *Store) appendOn(ctx context.Context, tx *sql.Tx, conn *sql.Conn, events
 	return count, nil
 }
 
-// copyAbove is the number of events above which COPY is faster than INSERT (about twice,
-// for many), though it takes two more round trips.
+// copyAbove is the number of events above which COPY is worth its two more round trips:
+// for thousands it takes three quarters of the time of INSERT.
 const copyAbove = 200
 
 // copyRows copies events in the transaction that conn is in. When ctx has ended it, ctx

@@ -14,8 +14,8 @@ import (
 	"github.com/synthook/synthook/providers"
 )
 
-// The extra keys of account events, in the order in which they are sent (the wire
-// contract: compact JSON that JSON.stringify(JSON.parse(…)) leaves as it is).
+// accountDetails are the extra keys of account events, in the order of the wire
+// contract. How the texts are escaped in the log is no matter: dispatch writes them anew.
 type accountDetails struct {
 	Provider         string            `json:"provider,omitempty"`
 	OriginOwnerID    string            `json:"origin_owner_id,omitempty"`
@@ -32,8 +32,7 @@ func details(a Account) (json.RawMessage, error) {
 	})
 }
 
-// plainJSON is compact JSON in which <, > and & stand as they are. Texts with U+2028
-// and U+2029, which Go escapes and JavaScript does not, are refused by checkText.
+// plainJSON is compact JSON in which <, > and & stand as they are.
 func plainJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -49,7 +48,8 @@ const (
 	maxSetup = 50   // entries of setup_information
 )
 
-// checkText refuses what a payload can't carry unchanged through every JSON library.
+// checkText refuses what PostgreSQL or some consumer's JSON library would not carry
+// unchanged.
 func checkText(field, text string, limit int) error {
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) }) {
 		return invalid(field, "must be text without control characters")

@@ -133,7 +133,7 @@ func TestAccountRefused(t *testing.T) {
 			"schedule":             {func(n *NewAccount) { n.Schedule = "often" }, "schedule", "expected an interval"},
 			"baseline":             {func(n *NewAccount) { n.Baseline = "loud" }, "baseline", "silent or emit"},
 			"page size":            {func(n *NewAccount) { n.PageSize = -1 }, "page_size", "negative"},
-			"control character":    {func(n *NewAccount) { n.OriginOwnerName = "a\u2028b" }, "origin_owner_name", "control"},
+			"control character":    {func(n *NewAccount) { n.OriginOwnerName = "a\x00b" }, "origin_owner_name", "control"},
 			"invalid UTF-8":        {func(n *NewAccount) { n.OriginUsername = "\xff" }, "origin_username", "text"},
 			"array index":          {func(n *NewAccount) { n.SetupInformation = map[string]string{"0": "x"} }, "setup_information", "array index"},
 			"a credential's name":  {func(n *NewAccount) { n.SetupInformation = map[string]string{"api_key": "x"} }, "setup_information", "credential"},

@@ -47,9 +47,8 @@ func liveHeap(work func()) uint64 {
 		return sample[0].Value.Uint64()
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(5)) // so that what dies young is not counted
-	for range 2 {                                   // what pools hold survives one
-		runtime.GC()
-	}
+	runtime.GC()
+	runtime.GC() // what pools hold survives one
 	idle, peak := live(), uint64(0)
 	done := make(chan struct{})
 	var watch sync.WaitGroup

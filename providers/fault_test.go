@@ -32,7 +32,7 @@ func onceThen(status int, headers func(now time.Time) map[string]string) http.Ha
 	}
 }
 
-const limited = "limits:\n  throttle: [406]\n  remaining: X-RateLimit-Remaining\n  reset: [X-RateLimit-Reset, X-Rate-Limit-Reset]\n"
+const limited = "limits:\n  throttle: [406]\n  remaining: X-RateLimit-Remaining\n  reset: [X-Reset, X-RateLimit-Reset]\n"
 
 // However a provider says how long it wants silence, a listing waits that long and goes on.
 func TestThrottlingSlowsAListing(t *testing.T) {
@@ -58,6 +58,7 @@ func TestThrottlingSlowsAListing(t *testing.T) {
 		"reset as a date with a zone": {429, header("X-RateLimit-Reset", "%s", func(now time.Time) any {
 			return now.Add(20 * time.Second).In(time.FixedZone("", -7*3600)).Format("2006-01-02 15:04:05 -0700")
 		}), 19 * time.Second, 20 * time.Second},
+		"reset in a header of its own":       {429, header("X-Reset", "%d", func(time.Time) any { return 30 }), 30 * time.Second, 30 * time.Second},
 		"reset as RFC 3339":                  {429, header("X-RateLimit-Reset", "%s", in(20*time.Second, time.RFC3339)), 19 * time.Second, 20 * time.Second},
 		"nothing said":                       {429, nothing, 500 * time.Millisecond, time.Second},
 		"nonsense said":                      {429, header("Retry-After", "%s", func(time.Time) any { return "soon" }), 500 * time.Millisecond, time.Second},

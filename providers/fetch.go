@@ -60,6 +60,9 @@ func (cl *Client) fetch(ctx context.Context, r *request, buffer *bytes.Buffer) (
 	}
 }
 
+// resetHeaders are read when an answer throttles, beside those that the connector names.
+var resetHeaders = []string{"X-RateLimit-Reset", "X-Rate-Limit-Reset", "RateLimit-Reset"}
+
 // throttledUntil tells whether an answer asks for silence, and until when. An answer that
 // doesn't say how long is asked again after a second, two, four, at most a minute.
 func (cl *Client) throttledUntil(a answer, before int) (time.Time, bool) {
@@ -70,7 +73,8 @@ func (cl *Client) throttledUntil(a answer, before int) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	now := time.Now()
-	if value, ok := firstHeader(a.header, append([]string{"Retry-After"}, textValues(cl.limits.reset)...)); ok {
+	names := slices.Concat([]string{"Retry-After"}, textValues(cl.limits.reset), resetHeaders)
+	if value, ok := firstHeader(a.header, names); ok {
 		if until, ok := parseWait(value, serverTime(a.header, now), now); ok {
 			return until, true
 		}

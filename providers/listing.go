@@ -99,7 +99,7 @@ func (l *listing) read(a answer) ([]Record, error) {
 	l.rows += len(records)
 	before := l.lastPage
 	if l.lastPage = ids.Sum64(); len(records) > 0 && l.lastPage == before {
-		return nil, protocol("the page has the same records as the one before: the provider doesn't heed the paging parameters")
+		return nil, protocol("the page has the same records as the one before: the provider doesn't heed the paging parameters, or its cursor leads back")
 	}
 	return records, nil
 }

@@ -4,6 +4,8 @@ package endtoend
 
 import (
 	"context"
+	"database/sql"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -125,4 +127,53 @@ func awaitBaselines(t *testing.T, c *client.Client) {
 		}
 		return strings.Join(missing, ", ")
 	})
+}
+
+// openBeside opens the database of a running service to look at it.
+func openBeside(t *testing.T, location string) *sql.DB {
+	t.Helper()
+	driver := "sqlite"
+	if strings.Contains(location, "://") {
+		driver = "pgx"
+	}
+	db, err := sql.Open(driver, location)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// query returns every value of every row as text; bytes as they are.
+func query(t *testing.T, db *sql.DB, statement string) []string {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), statement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, into := make([]any, len(columns)), make([]any, len(columns))
+	for i := range values {
+		into[i] = &values[i]
+	}
+	var all []string
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range values {
+			if b, ok := v.([]byte); ok {
+				v = string(b)
+			}
+			all = append(all, fmt.Sprint(v))
+		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -91,7 +92,38 @@ func (p *process) kill() {
 	_ = p.command.Wait()
 }
 
-// inbox is a consumer that fails at random and dedupes by webhook-id.
+// flaky refuses every nth event when it comes for the first time: its retry is due
+// seconds later, that of one refused twice only after minutes.
+type flaky struct {
+	http.Handler
+	every int
+
+	mu  sync.Mutex
+	met map[string]bool
+}
+
+func (f *flaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if f.refuses(r.Header.Get("webhook-id")) {
+		http.Error(w, "come again", http.StatusInternalServerError)
+		return
+	}
+	f.Handler.ServeHTTP(w, r)
+}
+
+func (f *flaky) refuses(id string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.met[id] {
+		return false
+	}
+	if f.met == nil {
+		f.met = map[string]bool{}
+	}
+	f.met[id] = true
+	return len(f.met)%f.every == 0
+}
+
+// inbox is a consumer that dedupes by webhook-id.
 type inbox struct {
 	mu   sync.Mutex
 	seen []sample.Seen
@@ -121,7 +153,7 @@ func TestKilledAndStartedAgainLosesNothing(t *testing.T) {
 		server.Faults.Add(sample.Fault{Kind: sample.Slow, Every: 4, Wait: 150 * time.Millisecond})
 
 		secret, in := dispatch.NewSecret(), &inbox{}
-		hook := listen(t, receiver.New(receiver.Options{Secrets: []string{secret}, FailEvery: 5, OnReceipt: in.take}))
+		hook := listen(t, &flaky{every: 5, Handler: receiver.New(receiver.Options{Secrets: []string{secret}, OnReceipt: in.take})})
 		p := &process{t: t, location: location, address: freeAddress(t)}
 		p.start()
 		defer func() {
@@ -195,23 +227,12 @@ func only(condition bool, action string) []string {
 	return nil
 }
 
-// listen serves a receiver until the test ends.
-func listen(t *testing.T, r *receiver.Receiver) string {
+// listen serves a handler until the test ends.
+func listen(t *testing.T, handler http.Handler) string {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	ended := make(chan error, 1)
-	go func() { ended <- r.Serve(ctx, l) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	return "http://" + l.Addr().String() + "/"
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return server.URL + "/"
 }
 
 // freeAddress is one that nobody listens on, for a process that is started again on it.
