@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/agnivade/levenshtein"
 )
 
 // maxURL is the longest URL of a webhook, in bytes.
@@ -71,7 +73,7 @@ func checkNames(field string, names, known []string) ([]string, error) {
 func nearest(name string, known []string) string {
 	best, fewest := "", len(name)
 	try := func(candidate string) {
-		if n := edits(name, candidate); n < fewest {
+		if n := levenshtein.ComputeDistance(name, candidate); n < fewest {
 			best, fewest = candidate, n
 		}
 	}
@@ -82,24 +84,4 @@ func nearest(name string, known []string) string {
 		}
 	}
 	return best
-}
-
-// edits is the Levenshtein distance of two short strings.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

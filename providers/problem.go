@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/agnivade/levenshtein"
 )
 
 // Problem is something wrong in a connector file.
@@ -34,7 +36,7 @@ func nearest(wrong string, known []string, otherwise string) string {
 func suggest(wrong string, known []string) string {
 	best, least := "", max(2, len(wrong)/3)+1
 	for _, name := range slices.Sorted(slices.Values(known)) {
-		if d := distance(wrong, name); d < least && d < len(name) {
+		if d := levenshtein.ComputeDistance(wrong, name); d < least && d < len(name) {
 			best, least = name, d
 		}
 	}
@@ -42,29 +44,4 @@ func suggest(wrong string, known []string) string {
 		return ""
 	}
 	return fmt.Sprintf(": did you mean %q?", best)
-}
-
-// distance counts the insertions, deletions, replacements and swaps of neighbours that
-// make b of a.
-func distance(a, b string) int {
-	var before, last []int
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before, last, row = last, row, make([]int, len(b)+1)
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := last[j]
-			if a[i] != b[j] {
-				replace++
-			}
-			row[j+1] = min(replace, last[j+1]+1, row[j]+1)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-	}
-	return row[len(b)]
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/agnivade/levenshtein"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -42,7 +43,7 @@ func flagError(cmd *cobra.Command, err error) error {
 func didYouMean(message, name, prefix string, names []string) string {
 	best, least := "", max(2, len(name)/2)
 	for _, candidate := range names {
-		if d := distance(name, candidate); d <= least {
+		if d := levenshtein.ComputeDistance(name, candidate); d <= least {
 			best, least = candidate, d-1
 		}
 	}
@@ -50,25 +51,4 @@ func didYouMean(message, name, prefix string, names []string) string {
 		return message
 	}
 	return message + ": did you mean " + prefix + best + "?"
-}
-
-// distance is Levenshtein's: how many letters to change, add or drop.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

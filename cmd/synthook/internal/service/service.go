@@ -56,8 +56,8 @@ type Service struct {
 	parts      []*part
 }
 
-// Start opens everything, in order: database, schema, keys, catalogue, the rooms, and
-// the address to listen on. What it opened before an error it closes. Nothing is polled,
+// Start opens everything, in order: database, schema, the address to listen on, keys,
+// catalogue, the rooms. What it opened before an error it closes. Nothing is polled,
 // sent or answered before Run.
 func Start(ctx context.Context, o Options) (_ *Service, err error) {
 	s := &Service{settings: o.Settings, log: o.Logger}
@@ -68,6 +68,10 @@ func Start(ctx context.Context, o Options) (_ *Service, err error) {
 	}()
 	if err := s.openDatabase(ctx); err != nil {
 		return nil, err
+	}
+	// Before the keys: those that a first start makes must reach somebody.
+	if s.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", o.Settings.Listen); err != nil {
+		return nil, fmt.Errorf("listen for the API (--listen, SYNTHOOK_LISTEN): %w", err)
 	}
 	config := keys.Config{MasterKey: o.Settings.MasterKey.Reveal(), AdminKey: o.Settings.AdminKey.Reveal()}
 	if s.db.Path != "" {
@@ -80,9 +84,6 @@ func Start(ctx context.Context, o Options) (_ *Service, err error) {
 	s.NewAdminKey, s.NewKeyFile = opened.NewAdminKey, opened.NewKeyFile
 	if err := s.wire(ctx, o, opened); err != nil {
 		return nil, err
-	}
-	if s.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", o.Settings.Listen); err != nil {
-		return nil, fmt.Errorf("listen for the API (--listen, SYNTHOOK_LISTEN): %w", err)
 	}
 	s.parts = []*part{{name: "api", run: s.serve}, {name: "poller", run: s.poller.Run}, {name: "dispatcher", run: s.dispatcher.Run}, {name: "cleaner", run: s.clean}}
 	if s.db.Pool != nil {

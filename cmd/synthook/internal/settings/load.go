@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
 	"github.com/spf13/pflag"
 )
 
@@ -121,7 +122,9 @@ func unknown(variables map[string]string, rows []Setting) error {
 		if slices.Contains(known, name) || foreign(name) {
 			continue
 		}
-		near := slices.MinFunc(known, func(a, b string) int { return distance(name, a) - distance(name, b) })
+		near := slices.MinFunc(known, func(a, b string) int {
+			return levenshtein.ComputeDistance(name, a) - levenshtein.ComputeDistance(name, b)
+		})
 		problems = append(problems, fmt.Errorf("unknown variable %s: did you mean %s?", name, near))
 	}
 	return errors.Join(problems...)
@@ -132,25 +135,4 @@ func unknown(variables map[string]string, rows []Setting) error {
 func foreign(name string) bool {
 	name = strings.TrimPrefix(name, prefix)
 	return strings.HasPrefix(name, "TEST_") || strings.HasPrefix(name, "SERVICE_") || name == "PORT" || strings.HasPrefix(name, "PORT_")
-}
-
-// distance is Levenshtein's.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
