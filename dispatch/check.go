@@ -50,6 +50,13 @@ func (m *Webhooks) checkURL(ctx context.Context, raw string) error {
 	return nil
 }
 
+// CheckNames judges event names and patterns as those of a webhook are judged. The error
+// is an [*InvalidError] of the field, and suggests the nearest name.
+func (m *Webhooks) CheckNames(field string, names []string) error {
+	_, err := checkNames(field, names, m.config.Names())
+	return err
+}
+
 // checkNames judges event names and patterns by the names there are, and returns them
 // without repetitions.
 func checkNames(field string, names, known []string) ([]string, error) {

@@ -114,7 +114,7 @@ func (m *Webhooks) Replay(ctx context.Context, r ReplayRequest) ([]Replay, error
 }
 
 func (m *Webhooks) replayTargets(ctx context.Context, r ReplayRequest) ([]Webhook, error) {
-	if _, err := checkNames("events", r.Filter.Names, m.config.Names()); err != nil {
+	if err := m.CheckNames("events", r.Filter.Names); err != nil {
 		return nil, err
 	}
 	if !r.Filter.Until.IsZero() && !r.Filter.Since.Before(r.Filter.Until) {

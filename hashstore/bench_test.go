@@ -21,17 +21,13 @@ import (
 // The metric to look at is median-ms.
 func BenchmarkPoll(b *testing.B) {
 	const n = 100_000
-	databases := map[string]func(testing.TB) string{"sqlite": migrationstest.SQLite}
-	if os.Getenv(migrationstest.Variable) != "" {
-		databases["postgres"] = migrationstest.Postgres
-	}
-	for name, location := range databases {
+	eachDatabase(b, func(b *testing.B, location func(testing.TB) string) {
 		for _, w := range []struct {
 			name    string
 			changed int
 			first   bool
 		}{{"0%", 0, false}, {"1%", n / 100, false}, {"first", 0, true}, {"all", n, false}} {
-			b.Run(fmt.Sprintf("%s/%s/ours", name, w.name), func(b *testing.B) {
+			b.Run(w.name+"/ours", func(b *testing.B) {
 				db := migrationstest.Open(b, location(b))
 				store, stream := New(db.DB), newStream(b, db)
 				if !w.first {
@@ -40,7 +36,7 @@ func BenchmarkPoll(b *testing.B) {
 				measure(b, w.first, func() { resetStore(b, store, stream) }, func(round int) *Listing { return uuidListing(n, w.changed, round) },
 					func(l *Listing) { storePoll(b, store, stream, l) })
 			})
-			b.Run(fmt.Sprintf("%s/%s/row-per-record", name, w.name), func(b *testing.B) {
+			b.Run(w.name+"/row-per-record", func(b *testing.B) {
 				db := migrationstest.Open(b, location(b))
 				rows := newRowStore(b, db)
 				if !w.first {
@@ -50,6 +46,40 @@ func BenchmarkPoll(b *testing.B) {
 					func(l *Listing) { rows.poll(b, l) })
 			})
 		}
+	})
+}
+
+// BenchmarkAppend is the floor under BenchmarkPoll: the events alone.
+func BenchmarkAppend(b *testing.B) {
+	eachDatabase(b, func(b *testing.B, location func(testing.TB) string) {
+		for _, n := range []int{1000, 100_000} {
+			b.Run(fmt.Sprint(n), func(b *testing.B) {
+				db := migrationstest.Open(b, location(b))
+				store, stream := New(db.DB), newStream(b, db)
+				empty := must[*Difference](b)(store.Compare(b.Context(), State{StreamID: stream}, NewListing()))
+				must[int](b)(store.Commit(b.Context(), State{StreamID: stream}, empty, Commit{}))
+				st := must[State](b)(store.Load(b.Context(), stream))
+				none := must[*Difference](b)(store.Compare(b.Context(), st, NewListing()))
+				measure(b, false, nil, func(int) *Listing { return uuidListing(n, 0, 0) }, func(l *Listing) {
+					events := func(yield func(Event) bool) {
+						at := time.Now()
+						for _, r := range l.records {
+							if !yield(benchEvent("hris_employees.updated", textOf(l.id(r)), at)) {
+								return
+							}
+						}
+					}
+					must[int](b)(store.Commit(b.Context(), st, none, Commit{Events: events}))
+				})
+			})
+		}
+	})
+}
+
+func eachDatabase(b *testing.B, run func(b *testing.B, location func(testing.TB) string)) {
+	b.Run("sqlite", func(b *testing.B) { run(b, migrationstest.SQLite) })
+	if os.Getenv(migrationstest.Variable) != "" {
+		b.Run("postgres", func(b *testing.B) { run(b, migrationstest.Postgres) })
 	}
 }
 

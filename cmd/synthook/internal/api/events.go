@@ -2,9 +2,11 @@ package api
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
+	"github.com/synthook/synthook/dispatch"
 	"github.com/synthook/synthook/hashstore"
 )
 
@@ -46,6 +48,12 @@ func (a *API) eventRoutes() {
 func (a *API) listEvents(ctx context.Context, in *eventQuery) (Page[Event], error) {
 	q, err := in.query(projectOf(ctx))
 	if err != nil {
+		return Page[Event]{}, err
+	}
+	if err := a.Webhooks.CheckNames("event", q.Names); err != nil {
+		if v, ok := errors.AsType[*dispatch.InvalidError](err); ok {
+			return Page[Event]{}, invalid("query."+v.Field, v.Message)
+		}
 		return Page[Event]{}, err
 	}
 	next := func(e hashstore.Event) string { return strconv.FormatInt(e.ID, 10) }
