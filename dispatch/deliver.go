@@ -231,7 +231,8 @@ func (w *worker) settleHeld(wasDown bool, now time.Time) {
 		return
 	}
 	held := w.held
-	w.held, w.dueAt = nil, now
+	w.held = nil
+	w.lookForRetries(now)
 	for _, d := range slices.Backward(held) {
 		if d.failures >= failuresToOpen {
 			w.park(d, d.last, now)

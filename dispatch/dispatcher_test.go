@@ -210,3 +210,23 @@ func TestExhaustedEventIsDeadAndItsRecordGoesOn(t *testing.T) {
 		}
 	})
 }
+
+func TestEventAppendedDuringAReadIsNotMissed(t *testing.T) {
+	w := newWorker(New(embeddedFixture(t).config()), standing{})
+	w.readLog(t.Context())
+	w.poke() // after the end of the log was read, before the answer is there
+	w.readLog(t.Context())
+	(<-w.inbox)()
+	if w.readLog(t.Context()); !w.log.reading {
+		t.Error("the log is not read again")
+	}
+	(<-w.inbox)()
+	if w.readLog(t.Context()); w.log.reading {
+		t.Error("the log is read again and again")
+	}
+}
+
+// embeddedFixture is a fixture on an embedded database, for what is the same on both.
+func embeddedFixture(t *testing.T) *fixture {
+	return newFixture(t, migrationstest.Open(t, migrationstest.SQLite(t)))
+}

@@ -17,11 +17,14 @@ func (w *worker) read(ctx context.Context, now time.Time) {
 
 func (w *worker) readLog(ctx context.Context) {
 	t := &w.log
+	if t.reading {
+		return // and what is unread stays so until it is over
+	}
 	if w.unread.Swap(false) {
 		t.behind = true
 	}
 	t.position()
-	if t.reading || !t.behind || len(t.open) > window-readLimit {
+	if !t.behind || len(t.open) > window-readLimit {
 		return
 	}
 	t.reading = true
@@ -74,18 +77,25 @@ func (w *worker) readRetries(ctx context.Context, now time.Time) {
 		return func() {
 			w.parking = false
 			if err != nil {
-				w.dueAt = now
+				w.lookForRetries(now)
 				w.pause(err)
 				return
 			}
 			w.resume()
-			w.dueAt = next
 			w.takeRetries(rows, events)
-			if len(rows) > 0 && (next.IsZero() || next.After(now.Add(w.config.Poll))) {
-				w.dueAt = now.Add(w.config.Poll) // there may be more than these
+			w.lookForRetries(next)
+			if len(rows) > 0 {
+				w.lookForRetries(now.Add(w.config.Poll)) // there may be more than these
 			}
 		}
 	})
+}
+
+// lookForRetries makes readRetries look at the given time, or earlier.
+func (w *worker) lookForRetries(at time.Time) {
+	if !at.IsZero() && (w.dueAt.IsZero() || at.Before(w.dueAt)) {
+		w.dueAt = at
+	}
 }
 
 func (w *worker) dueRetries(ctx context.Context, until time.Time, limit int) (rows []retryRow, events []Event, next time.Time, err error) {

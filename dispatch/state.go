@@ -183,7 +183,7 @@ func (s store) loadReplay(ctx context.Context, id string, names []string) (*repl
 	if err != nil {
 		return nil, fmt.Errorf("load replay: %w", err)
 	}
-	r.filter, r.dead, r.behind = kept.Filter, kept.Dead, true
+	r.filter, r.dead = kept.Filter, kept.Dead
 	r.filter.Names, r.empty = narrow(names, r.filter.Names)
 	return &r, nil
 }

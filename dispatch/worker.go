@@ -181,8 +181,8 @@ func (w *worker) start(ctx context.Context) bool {
 			w.hook = h
 			w.breaker.restore(h.failures, h.failingSince, h.probeAt)
 			w.log.covered, w.log.behind = h.cursor, true
-			w.dueAt = time.Now()
-			w.lastWrite = w.dueAt
+			w.lastWrite = time.Now()
+			w.lookForRetries(w.lastWrite)
 			return true
 		}
 		if errors.Is(err, errLeaseLost) {

@@ -110,7 +110,7 @@ func (w *worker) written(b *batch, err error) {
 		delete(w.taken, event)
 	}
 	if len(b.parked)+len(b.removed)+len(b.released) > 0 {
-		w.dueAt = w.lastWrite
+		w.lookForRetries(w.lastWrite)
 	}
 	if r := w.replay; r != nil && b.done && b.replay == r.id {
 		w.wanted.CompareAndSwap(w.wanted.Load(), new(string))

@@ -218,6 +218,7 @@ func TestInvalidRequests(t *testing.T) {
 			{"GET /v1/events?wait=soon&order=asc", ``, 422, "query.wait", "30s"},
 			{"GET /v1/events?wait=1s", ``, 422, "query.wait", "order=asc"},
 			{"GET /v1/events?since=yesterday", ``, 422, "query.since", ""},
+			{"GET /v1/events?event=hris_employes.created", ``, 422, "query.event", `did you mean "hris_employees.created"?`},
 			{"POST /v1/replays", `{"events":["nothing.created"]}`, 422, "body.events", ""},
 			{"POST /v1/replays", `{"event_id":"evt_nothing"}`, 422, "body.event_id", "no such event"},
 			{"POST /v1/replays", `{"webhook_id":"wh_nothing"}`, 404, "", ""},

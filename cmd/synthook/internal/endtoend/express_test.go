@@ -12,9 +12,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/rs/zerolog"
-
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
+	"github.com/synthook/synthook/cmd/synthook/internal/servicetest"
 	"github.com/synthook/synthook/dispatch"
 	"github.com/synthook/synthook/migrations/migrationstest"
 	"github.com/synthook/synthook/providers/sample"
@@ -99,8 +98,9 @@ func (x *express) received() []expressEvent {
 // Consumers of both styles accept every delivery of a real poll, account events with
 // difficult names included.
 func TestExpressConsumersVerifyEverything(t *testing.T) {
+	t.Parallel()
 	migrationstest.Each(t, func(t *testing.T, location string) {
-		c := startService(t, location, zerolog.Nop())
+		c := servicetest.Start(t, servicetest.Settings(location)).Admin("")
 		secret := dispatch.NewSecret()
 		consumer := startExpress(t, secret)
 		for _, path := range []string{"/raw?token=a%20b&x=1", "/parsed?token=c"} {

@@ -11,46 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
-	"github.com/synthook/synthook/cmd/synthook/internal/service"
-	"github.com/synthook/synthook/cmd/synthook/internal/settings"
 	"github.com/synthook/synthook/providers/sample"
 )
-
-const (
-	adminKey  = "an admin key for tests"
-	masterKey = "a master key for tests that is long enough"
-)
-
-// startService runs the service in this process until the test ends.
-func startService(t *testing.T, location string, log zerolog.Logger) *client.Client {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	s, err := service.Start(ctx, service.Options{
-		Settings: settings.Settings{
-			DatabaseURL: settings.Secret(location), Listen: "127.0.0.1:0",
-			MasterKey: masterKey, AdminKey: adminKey,
-			AllowPrivateNetworks: true, MinInterval: time.Second, PollConcurrency: 16, ShutdownTimeout: 20 * time.Second,
-		},
-		Logger: log, Version: "test", ConfirmDelay: time.Second,
-	})
-	if err != nil {
-		cancel()
-		t.Fatalf("start service: %v", err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("service: %v", err)
-		}
-	})
-	return client.New(s.URL(), adminKey, "")
-}
 
 // sampleProvider serves the company in a dialect until the test ends.
 func sampleProvider(t *testing.T, company *sample.Company, dialect sample.Dialect, pageSize int) (*sample.Server, string) {

@@ -20,6 +20,7 @@ import (
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
 	"github.com/synthook/synthook/cmd/synthook/internal/receiver"
+	"github.com/synthook/synthook/cmd/synthook/internal/servicetest"
 	"github.com/synthook/synthook/dispatch"
 	"github.com/synthook/synthook/migrations/migrationstest"
 	"github.com/synthook/synthook/providers/sample"
@@ -64,7 +65,7 @@ func (p *process) start() {
 	}
 	p.command = exec.Command(path, "serve", "--database-url", p.location, "--listen", p.address,
 		"--allow-private-networks", "--min-interval", "1s", "--log-level", "warn")
-	p.command.Env = append(os.Environ(), "SYNTHOOK_ADMIN_KEY="+adminKey, "SYNTHOOK_MASTER_KEY="+masterKey)
+	p.command.Env = append(os.Environ(), "SYNTHOOK_ADMIN_KEY="+servicetest.AdminKey, "SYNTHOOK_MASTER_KEY="+servicetest.MasterKey)
 	p.command.Stdout, p.command.Stderr = &p.log, &p.log
 	if err := p.command.Start(); err != nil {
 		p.t.Fatalf("start synthook: %v", err)
@@ -147,6 +148,7 @@ func (i *inbox) take(r receiver.Receipt) {
 // creation and every deletion arrives once, in order, nothing that exists is deleted,
 // and every change that lasts is told.
 func TestKilledAndStartedAgainLosesNothing(t *testing.T) {
+	t.Parallel()
 	migrationstest.Each(t, func(t *testing.T, location string) {
 		company := sample.New(sample.Config{Seed: 11, Rest: 1})
 		server, base := sampleProvider(t, company, sample.BambooHR, 10)
@@ -162,7 +164,7 @@ func TestKilledAndStartedAgainLosesNothing(t *testing.T) {
 				t.Log(p.log.String())
 			}
 		}()
-		c := client.New("http://"+p.address, adminKey, "")
+		c := client.New("http://"+p.address, servicetest.AdminKey, "")
 		send[api.Webhook](t, c, http.MethodPost, "/v1/webhooks", api.NewWebhook{URL: hook, Events: []string{"*"}, Secret: secret})
 		addAccount(t, c, server, "bamboohr", base)
 		awaitBaselines(t, c)

@@ -1,7 +1,6 @@
 package endtoend
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -10,11 +9,10 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/rs/zerolog"
-
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
 	"github.com/synthook/synthook/cmd/synthook/internal/receiver"
+	"github.com/synthook/synthook/cmd/synthook/internal/servicetest"
 	"github.com/synthook/synthook/dispatch"
 	"github.com/synthook/synthook/migrations"
 	"github.com/synthook/synthook/migrations/migrationstest"
@@ -78,9 +76,10 @@ func (t *tee) personal() map[string]bool {
 // After listings, changes, a failure and deliveries, nothing that the provider said of
 // a person stands in the database, in the log, or in an answer of the API.
 func TestNothingPersonalIsKept(t *testing.T) {
+	t.Parallel()
 	migrationstest.Each(t, func(t *testing.T, location string) {
-		var log lockedBuffer
-		c := startService(t, location, zerolog.New(&log).Level(zerolog.TraceLevel))
+		rig := servicetest.Start(t, servicetest.Settings(location))
+		c := rig.Admin("")
 		company := sample.New(sample.Config{Seed: 3})
 		server := sample.NewServer(company, sample.BambooHR, sample.Options{PageSize: 15})
 		heard := &tee{Handler: server}
@@ -114,7 +113,7 @@ func TestNothingPersonalIsKept(t *testing.T) {
 			return "it succeeded"
 		})
 
-		kept := map[string]string{"the database": dump(t, location), "the log": log.String(), "the API": answers(t, c)}
+		kept := map[string]string{"the database": dump(t, location), "the log": rig.Log.String(), "the API": answers(t, c)}
 		personal := heard.personal()
 		if len(personal) < 100 {
 			t.Fatalf("the provider said only %d things", len(personal))
@@ -133,24 +132,6 @@ func TestNothingPersonalIsKept(t *testing.T) {
 			t.Error("a credential stands in the open")
 		}
 	})
-}
-
-// lockedBuffer is a log that can be read while it is written.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // dump is every value of every table.
