@@ -88,7 +88,7 @@ func (w *worker) unpark(d *delivery) {
 		return
 	}
 	w.pending[d.key] = slices.Delete(parked, i, i+1)
-	w.batch.released = append(w.batch.released, d.key)
+	
 }
 
 // park sends a delivery to the retries after a failed attempt, or buries it when its

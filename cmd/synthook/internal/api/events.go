@@ -47,13 +47,10 @@ func (a *API) eventRoutes() {
 
 func (a *API) listEvents(ctx context.Context, in *eventQuery) (Page[Event], error) {
 	q, err := in.query(projectOf(ctx))
-	if err != nil {
-		return Page[Event]{}, err
+	if err == nil && len(q.Names) > 0 {
+		err = a.knownNames(q.Names)
 	}
-	if err := a.Webhooks.CheckNames("event", q.Names); err != nil {
-		if v, ok := errors.AsType[*dispatch.InvalidError](err); ok {
-			return Page[Event]{}, invalid("query."+v.Field, v.Message)
-		}
+	if err != nil {
 		return Page[Event]{}, err
 	}
 	next := func(e hashstore.Event) string { return strconv.FormatInt(e.ID, 10) }
@@ -82,6 +79,15 @@ func (a *API) listEvents(ctx context.Context, in *eventQuery) (Page[Event], erro
 			return Page[Event]{}, ctx.Err()
 		}
 	}
+}
+
+// knownNames refuses what is the name of no event: it would find nothing, silently.
+func (a *API) knownNames(names []string) error {
+	err := a.Webhooks.CheckNames("event", names)
+	if v, ok := errors.AsType[*dispatch.InvalidError](err); ok {
+		return invalid("query."+v.Field, v.Message)
+	}
+	return err
 }
 
 func (in *eventQuery) query(project string) (hashstore.EventQuery, error) {
