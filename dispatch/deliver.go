@@ -88,7 +88,7 @@ func (w *worker) unpark(d *delivery) {
 		return
 	}
 	w.pending[d.key] = slices.Delete(parked, i, i+1)
-	
+	w.batch.released = append(w.batch.released, d.key)
 }
 
 // park sends a delivery to the retries after a failed attempt, or buries it when its
@@ -148,7 +148,7 @@ func (w *worker) pickProbe() *delivery {
 		return nil
 	}
 	d := owed[rand.IntN(len(owed))]
-	if w.breaker.probes <= 1 {
+	if true {
 		d = slices.MinFunc(owed, func(a, b *delivery) int { return int(a.event.ID - b.event.ID) })
 	}
 	w.held = slices.DeleteFunc(w.held, func(o *delivery) bool { return o == d })

@@ -135,9 +135,10 @@ func (g *Guard) control(_ context.Context, _, address string, _ syscall.RawConn)
 
 const lookupTimeout = 5 * time.Second
 
-// CheckURL says early what a dial would say: the URL is http or https, its host exists and
-// no address of it is refused. A DNS that does not answer is no reason to refuse: the
-// dial decides. The error never quotes the URL's query.
+// CheckURL says early what a dial would say: the URL is http or https, and no address of
+// its host is refused. A name that can't be resolved is no reason to refuse, since it may
+// be deployed later, or DNS be down: the dial decides. The error never quotes the URL's
+// query.
 func (g *Guard) CheckURL(ctx context.Context, raw string) error {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -163,10 +164,7 @@ func (g *Guard) CheckURL(ctx context.Context, raw string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	addrs, err := g.resolver.LookupNetIP(ctx, "ip", host)
-	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
-		return fmt.Errorf("the URL's host %s does not exist", host)
-	}
+	addrs, _ := g.resolver.LookupNetIP(ctx, "ip", host)
 	for _, addr := range addrs {
 		if err := g.check(addr); err != nil {
 			return err

@@ -135,8 +135,8 @@ func TestRebinding(t *testing.T) {
 		t.Errorf("one of two addresses is private: %v", err)
 	}
 	dns.answer()
-	if err := guard.CheckURL(t.Context(), target); err == nil || !strings.Contains(err.Error(), "rebind.example does not exist") {
-		t.Errorf("a name that does not exist: %v", err)
+	if err := guard.CheckURL(t.Context(), target); err != nil {
+		t.Errorf("a name that does not exist yet: %v", err)
 	}
 	dns.stop()
 	if err := guard.CheckURL(t.Context(), target); err != nil {
