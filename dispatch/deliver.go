@@ -148,7 +148,7 @@ func (w *worker) pickProbe() *delivery {
 		return nil
 	}
 	d := owed[rand.IntN(len(owed))]
-	if true {
+	if w.breaker.probes <= 1 {
 		d = slices.MinFunc(owed, func(a, b *delivery) int { return int(a.event.ID - b.event.ID) })
 	}
 	w.held = slices.DeleteFunc(w.held, func(o *delivery) bool { return o == d })

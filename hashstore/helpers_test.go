@@ -91,15 +91,16 @@ func someID(random *rand.Rand) string {
 	}
 }
 
-// uuidListing lists n records with UUID ids; changed of them have another fingerprint in
-// every round.
+// uuidListing lists n records with UUID ids; changed of them, others each time, have
+// another fingerprint than in the round before.
 func uuidListing(n, changed, round int) *Listing {
 	l, random := NewListing(), rand.New(rand.NewPCG(1, 2))
+	turns := n / max(changed, 1)
 	for i := range n {
 		id := fmt.Sprintf("%08x-%04x-4%03x-8%03x-%012x", random.Uint32(), i%(1<<16), random.IntN(1<<12), random.IntN(1<<12), random.Int64N(1<<48))
 		fingerprint := random.Uint64() | 1
-		if (i*7919+round*104729)%n < changed {
-			fingerprint += uint64(2 * round)
+		if changed > 0 {
+			fingerprint += 2 * uint64((round+turns-i%turns)/turns)
 		}
 		l.Add(id, diff.Place(id), fingerprint)
 	}
