@@ -51,16 +51,6 @@ func Body(e Event, sentAt time.Time) ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// CheckSetupInformation says why an account's setup information can't be sent in a
-// body that survives JSON.parse and JSON.stringify unchanged: it must be one flat
-// object of strings, booleans and whole numbers within ±2^53, no key twice, and no key
-// that is a number (JavaScript moves those to the front). Empty or null is fine. The
-// error names a key at most, never a value.
-func CheckSetupInformation(raw json.RawMessage) error {
-	_, err := appendSetup(nil, raw)
-	return err
-}
-
 func appendMember(b []byte, key, value string) []byte {
 	if value == "" {
 		return b
@@ -68,7 +58,11 @@ func appendMember(b []byte, key, value string) []byte {
 	return appendString(append(b, key...), value)
 }
 
-// appendSetup rewrites the object in raw; one without members is left out.
+// appendSetup rewrites an account's setup information; an object without members is left
+// out. It must be one flat object of strings, booleans and whole numbers within ±2^53, no
+// key twice, and no key that is a number (JavaScript moves those to the front): what else
+// would not survive JSON.parse and JSON.stringify unchanged. The error names a key at
+// most, never a value.
 func appendSetup(b []byte, raw json.RawMessage) ([]byte, error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return b, nil

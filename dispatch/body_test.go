@@ -55,14 +55,14 @@ func TestSetupInformationThatJavaScriptWouldChangeIsRefused(t *testing.T) {
 		`[]`, `"text"`, `7`, `{`, `{"a":1}{"b":2}`, `{"a":1.5}`, `{"a":1e2}`, `{"a":9007199254740993}`, `{"a":-9007199254740993}`,
 		`{"0":"x"}`, `{"b":1,"17":2}`, `{"a":1,"a":2}`, `{"a":1,"\u0061":2}`, `{"a":{}}`, `{"a":["x"]}`, `{"a":null}`, "{\"\xff\":1,\"\xfe\":2}",
 	} {
-		if err := CheckSetupInformation(json.RawMessage(raw)); err == nil {
+		if _, err := appendSetup(nil, json.RawMessage(raw)); err == nil {
 			t.Errorf("%s is accepted", raw)
 		} else if strings.Contains(err.Error(), "1.5") {
 			t.Errorf("the error holds a value: %v", err)
 		}
 	}
 	for _, raw := range []string{`{"a":9007199254740992}`, `{"a":-0}`, `{"-1":"x","01x":false}`} {
-		if err := CheckSetupInformation(json.RawMessage(raw)); err != nil {
+		if _, err := appendSetup(nil, json.RawMessage(raw)); err != nil {
 			t.Errorf("%s: %v", raw, err)
 		}
 	}

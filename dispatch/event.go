@@ -40,7 +40,7 @@ type AccountDetails struct {
 	OriginOwnerID    string          `json:"origin_owner_id,omitempty"`
 	OriginOwnerName  string          `json:"origin_owner_name,omitempty"`
 	OriginUsername   string          `json:"origin_username,omitempty"`
-	SetupInformation json.RawMessage `json:"setup_information,omitempty"` // see CheckSetupInformation
+	SetupInformation json.RawMessage `json:"setup_information,omitempty"` // a flat object, see appendSetup
 }
 
 // recordKey stands for the event's record wherever order is kept. Two records with
