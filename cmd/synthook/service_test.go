@@ -89,7 +89,7 @@ func (i *installation) ok(command string, want ...string) {
 // comes runs a client's command until it prints want.
 func (i *installation) comes(command, want string) {
 	i.t.Helper()
-	late, again := time.After(20*time.Second), time.NewTicker(20*time.Millisecond)
+	late, again := time.After(2*time.Minute), time.NewTicker(20*time.Millisecond)
 	defer again.Stop()
 	for {
 		r := i.run(strings.Fields(command)...)
@@ -158,7 +158,7 @@ func (c *consumer) next() receiver.Receipt {
 			c.t.Errorf("%s: %q", r.Event, r.Problems)
 		}
 		return r
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		c.t.Fatal("no delivery within 20 s")
 		return receiver.Receipt{}
 	}

@@ -59,7 +59,7 @@ const nastyName = "Tom & <Jerry> \u2028\u2029 é 日本 😀"
 // await looks until done says "", and fails the test when that takes too long.
 func await(t *testing.T, what string, done func() string) {
 	t.Helper()
-	deadline := time.NewTimer(90 * time.Second)
+	deadline := time.NewTimer(3 * time.Minute)
 	defer deadline.Stop()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

@@ -127,11 +127,11 @@ func (r *Rig) Call(route, key, body string, headers ...string) Answer {
 // Eventually looks until what is asked holds, and fails the test when it does not soon.
 func Eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for !holds() {
 		select {
 		case <-deadline:
-			t.Fatalf("not within 30 s: %s", what)
+			t.Fatalf("not within two minutes: %s", what)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
