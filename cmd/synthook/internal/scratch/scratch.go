@@ -19,10 +19,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// ErrURL refuses what is no URL of a PostgreSQL database. It does not repeat it: there
+// may be a password in it.
+var ErrURL = errors.New("--database-url has a value of the wrong form: expected postgres://user:password@host:port/database")
+
 // Database returns the location of an empty database and what removes it: a file in a
 // temporary directory where postgres is "", else a schema of its own in the database of
 // that URL, so that a service that lives there is not touched. The command's name is
-// part of the directory's or schema's. drop works after ctx has ended, too.
+// part of the directory's or schema's. drop works after ctx has ended, too. The error is
+// ErrURL for any other URL.
 func Database(ctx context.Context, command, postgres string) (location string, drop func() error, err error) {
 	if postgres == "" {
 		dir, err := os.MkdirTemp("", "synthook-"+command+"-")
@@ -33,7 +38,7 @@ func Database(ctx context.Context, command, postgres string) (location string, d
 	}
 	u, err := url.Parse(postgres)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return "", nil, fmt.Errorf("--database-url of the %s is a PostgreSQL URL: postgres://user:password@host:port/database", command)
+		return "", nil, ErrURL
 	}
 	schema := "synthook_" + command + "_" + strings.ToLower(rand.Text()[:8])
 	if err := execute(ctx, postgres, "CREATE SCHEMA "+schema); err != nil {
