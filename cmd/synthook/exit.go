@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/synthook/synthook/cmd/synthook/internal/scratch"
 )
 
 // The exit statuses, and what `synthook help exit-codes` says of them.
@@ -59,8 +61,11 @@ func exitStatus(err error) int {
 }
 
 // explained puts what the database's driver says of a failed connection, an attempt a
-// line, in one line with what to do.
+// line, in one line with what to do, and finds what is wrong with the command line after all.
 func explained(err error) error {
+	if errors.Is(err, scratch.ErrURL) {
+		return &statusError{exitUsage, err}
+	}
 	failed, ok := errors.AsType[*pgconn.ConnectError](err)
 	if !ok {
 		return err

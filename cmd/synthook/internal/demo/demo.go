@@ -18,6 +18,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/synthook/synthook/cmd/synthook/internal/scratch"
 	"github.com/synthook/synthook/cmd/synthook/internal/service"
 	"github.com/synthook/synthook/cmd/synthook/internal/settings"
 	"github.com/synthook/synthook/providers/sample"
@@ -59,7 +60,7 @@ type Account struct {
 // when it does, however the demo was ended.
 func Run(ctx context.Context, o Options) (err error) {
 	d := &demo{Options: o, company: sample.New(sample.Config{Seed: uint64(time.Now().UnixNano())})}
-	database, drop, err := temporaryDatabase(ctx, o.DatabaseURL)
+	database, drop, err := scratch.Database(ctx, "demo", o.DatabaseURL)
 	if err != nil {
 		return err
 	}

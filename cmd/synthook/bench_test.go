@@ -1,0 +1,47 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/synthook/synthook/migrations/migrationstest"
+)
+
+// The JSON of `bench poll` is what capacity plans are made from: its keys stay.
+func TestBenchPoll(t *testing.T) {
+	args := [][]string{{"bench", "poll", "--records", "1000", "--changed", "2.5%", "--runs", "1", "--polls", "1"}}
+	if os.Getenv(migrationstest.Variable) != "" || os.Getenv("CI") != "" {
+		args = append(args, append(slices.Clone(args[0]), "--database-url", migrationstest.Postgres(t)))
+	}
+	for _, args := range args {
+		r := synthook(t, nil, "", append(args, "--json")...)
+		report := decode[map[string]json.RawMessage](t, r)
+		want := []string{"changed", "checkpointed", "database", "events_alone", "first", "ours", "polls", "ratio", "records", "row_per_record", "runs", "wal_ratio"}
+		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(report))); diff != "" {
+			t.Error(diff)
+		}
+		if string(report["changed"]) != "25" {
+			t.Errorf("changed: %s", report["changed"])
+		}
+		for _, way := range []string{"ours", "row_per_record"} {
+			figures := decode[map[string]any](t, result{stdout: string(report[way])})
+			want := []string{"bytes_per_record", "heap_bytes", "statements", "store_ms", "wal_bytes"}
+			if diff := cmp.Diff(want, slices.Sorted(maps.Keys(figures))); diff != "" {
+				t.Errorf("%s: %s", way, diff)
+			}
+		}
+		if !strings.Contains(r.stderr, "run 1 of 1: ours ") {
+			t.Errorf("no progress: %q", r.stderr)
+		}
+		human := synthook(t, nil, "", args...)
+		if human.status != exitOK || !strings.Contains(human.stdout, "1000 records, 25 updated in every poll") || !strings.Contains(human.stdout, "\nstatements ") {
+			t.Errorf("status %d, %s", human.status, human.stdout)
+		}
+	}
+}
