@@ -2,6 +2,7 @@ package diff
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -43,6 +44,10 @@ func FuzzCanonical(f *testing.F) {
 			default:
 				if want, ok := reference(record, rules); !ok || string(got) != want {
 					t.Fatalf("under %+v\n got %q\nwant %q (valid: %t)", rules, got, want, ok)
+				}
+				d := digester(t, rules)
+				if !slices.Equal(digestsIn(t, d, string(record)), digestsIn(t, d, string(got))) {
+					t.Fatalf("%q and its form %q have other digests", record, got)
 				}
 			}
 		}

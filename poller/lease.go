@@ -54,7 +54,7 @@ func (p *Poller) claimDue(ctx context.Context, limit int) ([]*claim, error) {
 		ORDER BY s.next_poll_at LIMIT $2`, p.PerAccount, limit)
 }
 
-// claimOne takes the lease of one stream, due or not. It returns errLeased while
+// claimOne takes the lease of one stream, due or not. It returns ErrPolling while
 // another poll holds it.
 func (p *Poller) claimOne(ctx context.Context, streamID int64) (*claim, error) {
 	claims, err := p.claim(ctx, `s.id = $1 AND (s.lease_until IS NULL OR s.lease_until < `+p.now+`)`, streamID)
@@ -71,7 +71,7 @@ func (p *Poller) claimOne(ctx context.Context, streamID int64) (*claim, error) {
 	if !exists {
 		return nil, notFound("stream")
 	}
-	return nil, errLeased
+	return nil, ErrPolling
 }
 
 // claim takes the leases of the streams that where names: one statement on PostgreSQL,

@@ -125,6 +125,9 @@ type Poller struct {
 	wake  chan struct{}
 	open  func(c *providers.Connector, t providers.Target, o providers.Options) (lister, error)
 
+	doctorPause time.Duration
+	doctorRoom  room
+
 	mu      sync.Mutex
 	budgets map[string]*providers.Budget // by account id
 }
@@ -139,6 +142,8 @@ func New(c Config) *Poller {
 		open: func(c *providers.Connector, t providers.Target, o providers.Options) (lister, error) {
 			return c.Open(t, o)
 		},
+		doctorPause: doctorPause,
+		doctorRoom:  room{doctorRecords, doctorDigests},
 	}
 }
 
@@ -201,7 +206,7 @@ func (p *Poller) Poll(ctx context.Context, streamID int64) (Result, error) {
 			if result, err = p.poll(ctx, c); !errors.Is(err, errLeaseLost) {
 				return result, err
 			}
-		} else if !errors.Is(err, errLeased) {
+		} else if !errors.Is(err, ErrPolling) {
 			return Result{}, err
 		}
 		select {
@@ -214,6 +219,9 @@ func (p *Poller) Poll(ctx context.Context, streamID int64) (Result, error) {
 
 // ErrNotFound says that the project has no such account, stream or project.
 var ErrNotFound = errors.New("not found")
+
+// ErrPolling says that a poll of the stream is under way.
+var ErrPolling = errors.New("the stream is being polled")
 
 func notFound(what string) error { return fmt.Errorf("%s %w", what, ErrNotFound) }
 
@@ -229,9 +237,5 @@ func invalid(field string, format string, args ...any) error {
 	return &InvalidError{Field: field, Message: fmt.Sprintf(format, args...)}
 }
 
-var (
-	// errLeaseLost says that the stream was claimed by somebody else, revoked or deleted.
-	errLeaseLost = errors.New("the poll has lost its stream to another one")
-	// errLeased says that a poll of the stream is under way.
-	errLeased = errors.New("the stream is being polled")
-)
+// errLeaseLost says that the stream was claimed by somebody else, revoked or deleted.
+var errLeaseLost = errors.New("the poll has lost its stream to another one")

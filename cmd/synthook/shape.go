@@ -4,8 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"regexp"
 	"slices"
+
+	"github.com/synthook/synthook/diff"
 )
 
 // shapes gathers what records look like: which paths they have and of which types.
@@ -22,10 +23,6 @@ type shape struct {
 	Records int      `json:"records"` // that have it
 	last    int      // the record that was counted last
 }
-
-// fieldName is what a field's name looks like. Any other key may be data itself (a map
-// by address or by id) and is shown as *.
-var fieldName = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$-]{0,63}$`)
 
 func newShapes() *shapes { return &shapes{paths: map[string]*shape{}} }
 
@@ -45,9 +42,7 @@ func (s *shapes) value(path string, value any) {
 	case map[string]any:
 		s.note(path, "object")
 		for key, below := range v {
-			if !fieldName.MatchString(key) {
-				key = "*"
-			}
+			key = diff.PathKey(key) // it may be data itself
 			if path != "" {
 				key = path + "." + key
 			}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,7 +19,7 @@ import (
 
 func (a *app) streamCommands() *cobra.Command {
 	return a.group("stream COMMAND", "Streams: one account × one record type, the unit of polling", "",
-		a.streamListCommand(), a.streamShowCommand(), a.streamExplainCommand(), a.streamSetIntervalCommand(), a.streamUpdateCommand(), a.streamPollCommand(),
+		a.streamListCommand(), a.streamShowCommand(), a.streamExplainCommand(), a.streamDoctorCommand(), a.streamSetIntervalCommand(), a.streamUpdateCommand(), a.streamPollCommand(),
 		a.streamDecideCommand("approve", "Believe a change that is held in quarantine", "Believes the change that the stream's quarantine holds: it is emitted with the next poll."),
 		a.streamDecideCommand("reject", "Don't believe a change that is held in quarantine", "Throws away the change that the stream's quarantine holds: nothing is emitted, and the\nrecords stay as they were known."))
 }
@@ -104,20 +105,11 @@ func (a *app) streamUpdateCommand() *cobra.Command {
 		Args: arguments("ACCOUNT_ID", "RECORD_TYPE"),
 	}
 	flags := cmd.Flags()
-	ignore := flags.StringArray("ignore", nil, "`PATH` whose changes mean nothing, beside the connector's own (repeat for several; replaces the list; '' empties it)")
+	ignore := flags.StringArray("ignore", nil, "`PATH` whose changes mean nothing, added to the present ones and the connector's own (repeat for several; '' first empties the stream's list)")
 	baseline := flags.String("baseline", "", "What a first listing does: silent or emit; '' returns to the account's")
 	paused := flags.Bool("paused", false, "Stop polling it; --paused=false polls again")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var update api.StreamUpdate
-		if flags.Changed("ignore") {
-			paths := []string{}
-			for _, path := range *ignore {
-				if path != "" {
-					paths = append(paths, path)
-				}
-			}
-			update.IgnorePaths = &paths
-		}
 		if flags.Changed("baseline") {
 			update.Baseline = baseline
 		}
@@ -127,9 +119,31 @@ func (a *app) streamUpdateCommand() *cobra.Command {
 		if !givesAny(cmd) {
 			return usageError("nothing to change: see synthook stream update --help")
 		}
+		if flags.Changed("ignore") {
+			present, err := ask[api.Stream](a, cmd, get("v1", "accounts", args[0], "streams", args[1]))
+			if err != nil {
+				return err
+			}
+			paths := withIgnored(present.IgnorePaths, *ignore)
+			update.IgnorePaths = &paths
+		}
 		return askAndPrint(a, cmd, patch(update, "v1", "accounts", args[0], "streams", args[1]), describeStream)
 	}
 	return cmd
+}
+
+// withIgnored adds paths to those that are ignored, each once; "" forgets the ones before.
+func withIgnored(ignored, paths []string) []string {
+	all := append([]string{}, ignored...)
+	for _, path := range paths {
+		switch {
+		case path == "":
+			all = []string{}
+		case !slices.Contains(all, path):
+			all = append(all, path)
+		}
+	}
+	return all
 }
 
 func (a *app) streamPollCommand() *cobra.Command {

@@ -35,7 +35,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.Logger.Debug().Str("request_id", id).Str("method", r.Method).Str("path", r.URL.Path).
 			Int("status", recorder.status).Dur("duration_ms", time.Since(started)).Msg("request")
 	}()
-	if r.URL.Query().Has("wait") {
+	if waits(r) {
 		// The server's limits would end the wait: the one for writing closes the connection, the
 		// one for reading cancels the request's context.
 		control := http.NewResponseController(w)

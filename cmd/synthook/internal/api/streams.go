@@ -50,6 +50,7 @@ func (a *API) streamRoutes() {
 			return a.decided(ctx, in, a.Streams.Reject(ctx, projectOf(ctx), in.AccountID, in.RecordType))
 		})
 	a.pollRoutes()
+	a.doctorRoutes()
 }
 
 func (a *API) stream(ctx context.Context, in *StreamPath) (Stream, error) {
@@ -116,15 +117,24 @@ func (a *API) poll(ctx context.Context, in *pollRequest) (*pollAnswer, error) {
 		return nil, err
 	}
 	// A caller who goes away ends the poll: its stream is given back, and stays due as it was.
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(a.closing, func() { cancel(errClosing) })()
+	ctx, end := a.untilClosing(ctx)
+	defer end()
 	result, err := a.Poller.Poll(ctx, s.ID)
 	if errors.Is(context.Cause(ctx), errClosing) {
 		err = errClosing
 	}
 	shown := PollResult(result)
 	return &pollAnswer{http.StatusOK, &shown}, err
+}
+
+// untilClosing is ctx, which ends with errClosing when the server shuts down.
+func (a *API) untilClosing(ctx context.Context) (_ context.Context, end func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	forget := context.AfterFunc(a.closing, func() { cancel(errClosing) })
+	return ctx, func() {
+		forget()
+		cancel(nil)
+	}
 }
 
 func showPoll(p poller.Poll) Poll {

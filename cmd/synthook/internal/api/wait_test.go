@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,4 +55,17 @@ func TestNews(t *testing.T) {
 		default:
 		}
 	})
+}
+
+// The server's limits don't end what is meant to take long, and end everything else.
+func TestWhatMayTakeLong(t *testing.T) {
+	for target, want := range map[string]bool{
+		"GET /v1/events?wait=30s": true, "POST /v1/accounts/a/streams/employees/poll?wait=true": true,
+		"POST /v1/accounts/a/streams/employees/doctor": true, "GET /v1/accounts/doctor": false, "GET /v1/events": false,
+	} {
+		method, path, _ := strings.Cut(target, " ")
+		if got := waits(httptest.NewRequest(method, path, nil)); got != want {
+			t.Errorf("%s: %t", target, got)
+		}
+	}
 }
