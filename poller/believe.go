@@ -12,7 +12,9 @@ import (
 // shifted, a permission that was taken away, a provider having a bad day. What is
 // decided here, from one complete listing and what was doubted before it:
 //
-//   - one page holds everything: missing is deleted;
+//   - one page holds everything: missing is deleted, as long as it is fewer than half
+//     of what was known (another customer's list, or a permission taken away, is one
+//     page too);
 //   - else missing is suspected first, and deleted when missing again in the next
 //     complete listing;
 //   - more than max(10, a tenth) missing, or an empty listing where there were
@@ -82,7 +84,7 @@ func believe(s sighting, d doubts) verdict {
 	case len(unapproved) > limit:
 		return hold(s, d, fmt.Sprintf("%d of %d records missing in one poll, at most %d are believed", len(unapproved), s.known, limit))
 	}
-	if s.onePage {
+	if remaining := s.known - len(s.missing) + len(unapproved); s.onePage && 2*len(unapproved) < remaining {
 		return verdict{deleted: s.missing}
 	}
 	suspected := without(unapproved, d.suspected)

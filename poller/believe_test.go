@@ -42,8 +42,16 @@ func TestBelieve(t *testing.T) {
 		"back again": {
 			sighting{known: 300, listed: 300}, doubts{suspected: []uint64{3, 11}}, verdict{},
 		},
-		"ten are always believed": {
-			sighting{known: 12, listed: 2, onePage: true, missing: upTo(10)}, doubts{},
+		"half of what one page held needs confirmation": {
+			sighting{known: 12, listed: 6, onePage: true, missing: upTo(6)}, doubts{},
+			verdict{suspected: upTo(6)},
+		},
+		"fewer than half don't": {
+			sighting{known: 13, listed: 7, onePage: true, missing: upTo(6)}, doubts{},
+			verdict{deleted: upTo(6)},
+		},
+		"ten are always believed, the second time": {
+			sighting{known: 12, listed: 2, onePage: true, missing: upTo(10)}, doubts{suspected: upTo(10)},
 			verdict{deleted: upTo(10)},
 		},
 		"eleven of twelve are not": {
@@ -120,8 +128,13 @@ func TestBelieveProperties(t *testing.T) {
 		if len(v.deleted)+len(v.suspected) != len(s.missing) || len(without(s.missing, v.deleted)) != len(v.suspected) {
 			t.Fatalf("missing %v became %+v", s.missing, v)
 		}
+		var word []uint64
+		if d.approved {
+			word = d.quarantined
+		}
 		for _, place := range v.deleted {
-			if !s.onePage && !contains(d.suspected, place) && !(d.approved && contains(d.quarantined, place)) {
+			fewer := s.onePage && 2*len(without(s.missing, word)) < s.known-len(intersection(s.missing, word))
+			if !fewer && !contains(d.suspected, place) && !(d.approved && contains(d.quarantined, place)) {
 				t.Fatalf("%d deleted at first sight", place)
 			}
 		}
