@@ -64,6 +64,11 @@ func (f finding) decide(before doubts, now time.Time) decision {
 	return d
 }
 
+// rebases tells whether a new recipe may be taken over: what is only suspected keeps its
+// fingerprint, which nobody could compare with its next content by another recipe. Until
+// the suspicion is settled, which is soon, the old recipe stays.
+func (d *decision) rebases() bool { return len(d.held)+len(d.suspected) == 0 }
+
 // deletes tells of a missing record whether it is believed to be gone.
 func (d *decision) deletes(place uint64) bool { return contains(d.deleted, place) }
 

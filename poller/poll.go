@@ -76,8 +76,13 @@ func (a *attempt) run(ctx context.Context) (err error) {
 		return err
 	}
 	a.storeTime = time.Since(loading)
-	silentFirst := state.Version == 0 && a.baseline != "emit"
-	w, err := a.list(ctx, a.recordType, silentFirst)
+	f := finding{known: state.Records, silent: state.Version == 0 && a.baseline != BaselineEmit}
+	same := state.Version == 0
+	if !same {
+		same, a.former = a.recipe.follow(state.Recipe)
+		f.blind = !same && a.former == nil
+	}
+	w, err := a.list(ctx, a.recordType, f.silent)
 	a.result.Pages, a.result.Requests, a.bytes = w.pages, w.requests, w.bytes
 	if err != nil {
 		return err
@@ -85,44 +90,29 @@ func (a *attempt) run(ctx context.Context) (err error) {
 	a.result.Complete, a.result.Records = true, w.listing.Len()
 	reached := time.Now()
 	defer func() { a.storeTime += time.Since(reached) }()
-	d, err := a.Store.Compare(ctx, state, w.listing)
+	d, err := a.Store.Compare(ctx, state, w.comparable())
 	if err != nil {
 		return err
 	}
-	return a.judge(ctx, state, d, silentFirst)
-}
-
-// judge decides what of a complete listing is believed, and writes it.
-func (a *attempt) judge(ctx context.Context, state hashstore.State, d *hashstore.Difference, silentFirst bool) error {
-	rebased := state.Version > 0 && state.Recipe != a.recipe
-	if d.Unchanged() && !rebased && !a.doubted {
+	if d.Unchanged() && same && !a.doubted {
 		a.outcome = "unchanged"
 		return a.succeed(ctx, a.DB, doubts{})
 	}
-	f := finding{difference: d, known: state.Records, listed: a.result.Records, onePage: a.result.Pages == 1, silent: silentFirst, blind: rebased}
+	f.difference, f.listed, f.onePage = d, a.result.Records, w.pages == 1
+	return a.judge(ctx, state, d, w, f)
+}
+
+// judge decides what of a complete listing is believed, and writes it.
+func (a *attempt) judge(ctx context.Context, state hashstore.State, d *hashstore.Difference, w *walk, f finding) error {
 	decided := f.decide(a.before, a.time())
 	a.outcome, a.result.Suspected, a.result.Quarantined = decided.outcome, len(decided.suspected), len(decided.held)
 	if len(decided.held) > 0 {
 		return a.recordAlone(ctx, decided.after)
 	}
 	a.result.Created, a.result.Updated, a.result.Deleted = decided.created, decided.updated, len(decided.deleted)
-	return a.commit(ctx, state, d, decided)
-}
-
-// recordAlone writes what is doubted, and nothing to the hash store.
-func (a *attempt) recordAlone(ctx context.Context, after doubts) error {
-	return a.inTx(ctx, func(tx *sql.Tx) error {
-		_, err := a.record(ctx, tx, after)
-		return err
-	})
-}
-
-// commit writes what is believed, its events and the poll in one transaction.
-func (a *attempt) commit(ctx context.Context, state hashstore.State, d *hashstore.Difference, decided decision) error {
-	var pollID int64
 	a.result.Events = a.result.Created + a.result.Updated + a.result.Deleted
+	var pollID int64
 	c := hashstore.Commit{
-		Recipe: a.recipe,
 		Delete: decided.deletes,
 		Guard: func(ctx context.Context, tx *sql.Tx) (err error) {
 			pollID, err = a.record(ctx, tx, decided.after)
@@ -132,9 +122,27 @@ func (a *attempt) commit(ctx context.Context, state hashstore.State, d *hashstor
 	if a.result.Events > 0 {
 		c.Events = a.events(decided, &pollID)
 	}
-	events, err := a.Store.Commit(ctx, state, d, c)
-	a.result.Events = events
+	var err error
+	if c.Recipe, err = a.recipe.encode(); err != nil {
+		return err
+	}
+	if w.former != nil {
+		if decided.rebases() {
+			c.Rebase = w.listing
+		} else {
+			c.Recipe = state.Recipe
+		}
+	}
+	a.result.Events, err = a.Store.Commit(ctx, state, d, c)
 	return err
+}
+
+// recordAlone writes what is doubted, and nothing to the hash store.
+func (a *attempt) recordAlone(ctx context.Context, after doubts) error {
+	return a.inTx(ctx, func(tx *sql.Tx) error {
+		_, err := a.record(ctx, tx, after)
+		return err
+	})
 }
 
 // events are those of what is told; all of one poll bear one time.

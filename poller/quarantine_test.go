@@ -32,7 +32,7 @@ func TestQuarantineHoldsEverything(t *testing.T) {
 		var seen int64
 		gone := halve(r)
 		r.people.rename("1", "renamed")
-		r.people.add(person{"31", "new"})
+		r.people.add(person{id: "31", name: "new"})
 		for n := 1; n <= 3; n++ {
 			if got := r.poll(a); got.Quarantined != 15 || got.Events != 0 || got.Created+got.Updated+got.Deleted+got.Suspected != 0 || !got.Complete {
 				t.Fatalf("poll %d: %+v", n, got)
@@ -58,7 +58,7 @@ func TestQuarantineClearsItself(t *testing.T) {
 		gone := halve(r)
 		r.poll(a)
 		for _, id := range gone[1:] { // all but one are back
-			r.people.add(person{id, "person " + id})
+			r.people.add(person{id: id, name: "person " + id})
 		}
 		r.people.rename("1", "renamed")
 		if got := r.poll(a); got.Quarantined != 0 || got.Updated != 1 || got.Suspected != 1 {

@@ -120,7 +120,7 @@ CREATE TABLE stream_states (
     root       integer   NOT NULL, -- xxhash64 of the part digests, seeded with records
     records    integer   NOT NULL CHECK (records >= 0),
     bits       integer NOT NULL CHECK (bits BETWEEN 0 AND 24), -- 2^bits parts
-    recipe     text      NOT NULL, -- what was hashed: canonical version, rules, key
+    recipe     text      NOT NULL, -- JSON: canonical version, rules, mapping, key id; enough to hash by it again
     base_size  integer   NOT NULL,
     delta_size integer   NOT NULL,
     delta_runs integer   NOT NULL,
