@@ -25,6 +25,7 @@ type finding struct {
 	onePage bool // nothing can shift between pages
 	silent  bool // a first listing, of which nothing is told
 	blind   bool // what is known was hashed otherwise: an update can't be told
+	trust   trust
 }
 
 // decision is what a poll makes of a finding: what is told, what is doubted. It is
@@ -48,7 +49,7 @@ func (f finding) decide(before doubts, now time.Time) decision {
 	case f.blind:
 		d.outcome, d.updated = "rebased", 0
 	}
-	s := sighting{known: f.known, listed: f.listed, onePage: f.onePage, missing: make([]uint64, 0, missing)}
+	s := sighting{known: f.known, listed: f.listed, onePage: f.onePage, missing: make([]uint64, 0, missing), trust: f.trust}
 	for item := range f.Missing() {
 		s.missing = append(s.missing, item.Place)
 	}

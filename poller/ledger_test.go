@@ -20,6 +20,7 @@ type ledger struct {
 	listed bool
 	known  map[hashstore.Item]uint64
 	doubts doubts
+	trust  trust
 }
 
 func (l *ledger) poll(ctx context.Context) (outcome, error) {
@@ -29,7 +30,7 @@ func (l *ledger) poll(ctx context.Context) (outcome, error) {
 		return outcome{}, nil // what the provider does is an outcome
 	}
 	found := l.compare(w.listing)
-	f := finding{difference: found, known: len(l.known), listed: w.listing.Len(), onePage: w.pages == 1, silent: silent}
+	f := finding{difference: found, known: len(l.known), listed: w.listing.Len(), onePage: w.pages == 1, silent: silent, trust: l.trust}
 	d := f.decide(l.doubts, time.Time{})
 	l.doubts = d.after
 	o := outcome{complete: true, held: len(d.held), suspected: len(d.suspected)}

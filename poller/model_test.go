@@ -64,14 +64,14 @@ func TestSequencesOfPolls(t *testing.T) {
 		t.Fatal(err)
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		sequence(t, catalog, func(w *world, emit bool) (subject, error) {
+		sequence(t, catalog, func(w *world, emit bool, trust trust) (subject, error) {
 			info, _ := w.Stream("employees")
 			canonical, err := diff.NewCanonicalizer(rulesOf(info, []string{"seen"}))
 			if err != nil {
 				return nil, err
 			}
 			seal, err := diff.NewSealer(make([]byte, 16), "account/employees")
-			return &ledger{plan: &plan{info: info, client: w, canonical: canonical, seal: seal}, emit: emit, known: map[hashstore.Item]uint64{}}, err
+			return &ledger{plan: &plan{info: info, client: w, canonical: canonical, seal: seal}, emit: emit, trust: trust, known: map[hashstore.Item]uint64{}}, err
 		})
 	})
 }
@@ -81,14 +81,15 @@ func TestSequencesOfPollsOnADatabase(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, migrationstest.Open(t, migrationstest.SQLite(t)).DB)
 	rapid.Check(t, func(t *rapid.T) {
-		sequence(t, r.config.Catalog, func(w *world, emit bool) (subject, error) {
+		sequence(t, r.config.Catalog, func(w *world, emit bool, trust trust) (subject, error) {
 			r.poller.open = func(*providers.Connector, providers.Target, providers.Options) (lister, error) { return w, nil }
 			a := r.account(func(n *NewAccount) {
 				if emit {
 					n.Baseline = BaselineEmit
 				}
 			})
-			_, err := r.streams.Update(context.Background(), DefaultProject, a.ID, "employees", StreamUpdate{IgnorePaths: &[]string{"seen"}})
+			_, err := r.streams.Update(context.Background(), DefaultProject, a.ID, "employees", StreamUpdate{
+				IgnorePaths: &[]string{"seen"}, QuarantineThreshold: &trust.percent, ReleaseAfter: &trust.releaseAfter})
 			return &installation{rig: r, account: a}, err
 		})
 	})
@@ -108,7 +109,7 @@ type history struct {
 	word   map[string]bool // approved: what was missing when a person said so
 }
 
-func sequence(t *rapid.T, catalog *providers.Catalog, begin func(w *world, emit bool) (subject, error)) {
+func sequence(t *rapid.T, catalog *providers.Catalog, begin func(w *world, emit bool, trust trust) (subject, error)) {
 	w := &world{
 		paging: rapid.SampledFrom([]string{"page", "offset", "cursor", "url"}).Draw(t, "paging"),
 		order:  rapid.SampledFrom([]string{"ascending", "descending", "none"}).Draw(t, "order"),
@@ -124,7 +125,8 @@ func sequence(t *rapid.T, catalog *providers.Catalog, begin func(w *world, emit 
 	}
 	h := &history{T: t, world: w, emit: rapid.Bool().Draw(t, "emit"), told: map[string]int{}, missed: map[string]int{}}
 	var err error
-	if h.subject, err = begin(w, h.emit); err != nil {
+	trust := trust{rapid.SampledFrom([]int{10, 10, 1, 30, 100}).Draw(t, "threshold"), rapid.SampledFrom([]int{0, 0, 2, 3}).Draw(t, "release after")}
+	if h.subject, err = begin(w, h.emit, trust); err != nil {
 		t.Fatal(err)
 	}
 	for range rapid.IntRange(1, 12).Draw(t, "polls") {

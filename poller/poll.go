@@ -76,7 +76,7 @@ func (a *attempt) run(ctx context.Context) (err error) {
 		return err
 	}
 	a.storeTime = time.Since(loading)
-	f := finding{known: state.Records, silent: state.Version == 0 && a.baseline != BaselineEmit}
+	f := finding{known: state.Records, silent: state.Version == 0 && a.baseline != BaselineEmit, trust: a.trust}
 	same := state.Version == 0
 	if !same {
 		same, a.former = a.recipe.follow(state.Recipe)
