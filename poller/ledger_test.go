@@ -17,19 +17,22 @@ import (
 type ledger struct {
 	*plan
 	emit   bool
-	listed bool
+	stored string // recipe; "": never listed
 	known  map[hashstore.Item]uint64
 	doubts doubts
 	trust  trust
 }
 
 func (l *ledger) poll(ctx context.Context) (outcome, error) {
-	silent := !l.listed && !l.emit
+	silent := l.stored == "" && !l.emit
+	if l.former = nil; l.stored != "" {
+		_, l.former = l.recipe.follow(l.stored)
+	}
 	w, err := l.list(ctx, "employees", silent)
 	if err != nil {
 		return outcome{}, nil // what the provider does is an outcome
 	}
-	found := l.compare(w.listing)
+	found := l.compare(w.comparable())
 	f := finding{difference: found, known: len(l.known), listed: w.listing.Len(), onePage: w.pages == 1, silent: silent, trust: l.trust}
 	d := f.decide(l.doubts, time.Time{})
 	l.doubts = d.after
@@ -40,14 +43,25 @@ func (l *ledger) poll(ctx context.Context) (outcome, error) {
 	if len(d.held) > 0 {
 		return o, nil
 	}
-	l.listed = true
 	for item := range found.Missing() {
 		if d.deletes(item.Place) {
 			delete(l.known, item)
 		}
 	}
+	if w.former != nil && !d.rebases() {
+		maps.Insert(l.known, w.former.All())
+		return o, nil
+	}
 	maps.Insert(l.known, w.listing.All())
-	return o, nil
+	l.stored, err = l.recipe.encode()
+	return o, err
+}
+
+func (l *ledger) ignore(_ context.Context, paths []string) (err error) {
+	rules := rulesOf(l.info, paths)
+	l.recipe = recipeOf(l.info, rules, make([]byte, 16))
+	l.canonical, err = diff.NewCanonicalizer(rules)
+	return err
 }
 
 func (l *ledger) decide(_ context.Context, approve bool) error {
@@ -114,6 +128,11 @@ func (i *installation) poll(ctx context.Context) (outcome, error) {
 		}
 	}
 	return o, err
+}
+
+func (i *installation) ignore(ctx context.Context, paths []string) error {
+	_, err := i.streams.Update(ctx, DefaultProject, i.account.ID, "employees", StreamUpdate{IgnorePaths: &paths})
+	return err
 }
 
 func (i *installation) decide(ctx context.Context, approve bool) error {

@@ -20,6 +20,7 @@ var sequences = flag.Int("sequences", 10_000, "sequences of polls that TestSeque
 type subject interface {
 	poll(ctx context.Context) (outcome, error)
 	decide(ctx context.Context, approve bool) error
+	ignore(ctx context.Context, paths []string) error
 }
 
 type outcome struct {
@@ -47,6 +48,7 @@ type change struct {
 //     a keyset cursor leads through, unless the provider itself withheld the record;
 //   - after a complete listing that is not held, everything it showed has been told;
 //   - what is missing in two of them has been told to be deleted;
+//   - a new recipe is told to nobody, and hides no change that the old one would show;
 //   - at rest, two listings make the consumer's mirror equal to the provider.
 func TestSequencesOfPolls(t *testing.T) {
 	// No other test runs beside one that is not parallel, so the flags are its own.
@@ -66,12 +68,8 @@ func TestSequencesOfPolls(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		sequence(t, catalog, func(w *world, emit bool, trust trust) (subject, error) {
 			info, _ := w.Stream("employees")
-			canonical, err := diff.NewCanonicalizer(rulesOf(info, []string{"seen"}))
-			if err != nil {
-				return nil, err
-			}
 			seal, err := diff.NewSealer(make([]byte, 16), "account/employees")
-			return &ledger{plan: &plan{info: info, client: w, canonical: canonical, seal: seal}, emit: emit, trust: trust, known: map[hashstore.Item]uint64{}}, err
+			return &ledger{plan: &plan{info: info, client: w, seal: seal}, emit: emit, trust: trust, known: map[hashstore.Item]uint64{}}, err
 		})
 	})
 }
@@ -89,7 +87,7 @@ func TestSequencesOfPollsOnADatabase(t *testing.T) {
 				}
 			})
 			_, err := r.streams.Update(context.Background(), DefaultProject, a.ID, "employees", StreamUpdate{
-				IgnorePaths: &[]string{"seen"}, QuarantineThreshold: &trust.percent, ReleaseAfter: &trust.releaseAfter})
+				QuarantineThreshold: &trust.percent, ReleaseAfter: &trust.releaseAfter})
 			return &installation{rig: r, account: a}, err
 		})
 	})
@@ -101,10 +99,12 @@ type history struct {
 	*world
 	subject
 	emit   bool
-	based  bool           // the first listing is behind us
-	told   map[string]int // the mirror: versions
-	before map[string]int // read in the complete listing before; nil: there was none
-	missed map[string]int // in how many believed listings in a row
+	based  bool               // the first listing is behind us
+	heeds  bool               // moods count from the next poll on
+	by     bool               // they count in what is known
+	told   map[string]version // the mirror
+	before map[string]version // read in the complete listing before; nil: there was none
+	missed map[string]int     // in how many believed listings in a row
 	last   outcome
 	word   map[string]bool // approved: what was missing when a person said so
 }
@@ -123,18 +123,22 @@ func sequence(t *rapid.T, catalog *providers.Catalog, begin func(w *world, emit 
 	if err := w.open(catalog); err != nil {
 		t.Fatal(err)
 	}
-	h := &history{T: t, world: w, emit: rapid.Bool().Draw(t, "emit"), told: map[string]int{}, missed: map[string]int{}}
+	h := &history{T: t, world: w, emit: rapid.Bool().Draw(t, "emit"), told: map[string]version{}, missed: map[string]int{}}
 	var err error
 	trust := trust{rapid.SampledFrom([]int{10, 10, 1, 30, 100}).Draw(t, "threshold"), rapid.SampledFrom([]int{0, 0, 2, 3}).Draw(t, "release after")}
 	if h.subject, err = begin(w, h.emit, trust); err != nil {
 		t.Fatal(err)
 	}
+	h.heed(rapid.Bool().Draw(t, "moods count"))
 	for range rapid.IntRange(1, 12).Draw(t, "polls") {
 		if h.last.held > 0 && rapid.Bool().Draw(t, "decide") {
 			h.settle(rapid.Bool().Draw(t, "approve"))
 		}
 		for range rapid.IntRange(0, 4).Draw(t, "changes") {
 			happening(t, w)()
+		}
+		if rapid.IntRange(0, 4).Draw(t, "new recipe") == 0 {
+			h.heed(!h.heeds)
 		}
 		h.disturb()
 		h.step()
@@ -164,13 +168,15 @@ func sequence(t *rapid.T, catalog *providers.Catalog, begin func(w *world, emit 
 // happening draws something that happens to records; it may happen later.
 func happening(t *rapid.T, w *world) func() {
 	at := rapid.IntRange(0, 1000).Draw(t, "at")
-	switch rapid.SampledFrom([]string{"hire", "leave", "edit", "move", "layoff"}).Draw(t, "change") {
+	switch rapid.SampledFrom([]string{"hire", "leave", "edit", "cheer", "move", "layoff"}).Draw(t, "change") {
 	case "hire":
 		return func() { w.hire(at) }
 	case "leave":
 		return func() { w.leave(at, 1) }
 	case "edit":
 		return func() { w.edit(at) }
+	case "cheer":
+		return func() { w.cheer(at) }
 	case "move":
 		to := rapid.IntRange(0, 1000).Draw(t, "to")
 		return func() { w.move(at, to) }
@@ -202,6 +208,25 @@ func (h *history) disturb() {
 	case 2, 3, 4, 5, 6, 7:
 		h.hides, h.foreign = nil, false
 	}
+}
+
+// heed says whether moods count from now on.
+func (h *history) heed(moods bool) {
+	paths := []string{"seen", "mood"}
+	if h.heeds = moods; moods {
+		paths = paths[:1]
+	}
+	if !h.based { // nothing is known yet
+		h.by = moods
+	}
+	if err := h.ignore(context.Background(), paths); err != nil {
+		h.Fatal(err)
+	}
+}
+
+// same compares as what is known is compared.
+func (h *history) same(a, b version) bool {
+	return a.content == b.content && (!h.by || a.mood == b.mood)
 }
 
 func (h *history) settle(approve bool) {
@@ -236,7 +261,7 @@ func (h *history) step() {
 	if !h.last.complete {
 		return
 	}
-	read := map[string]int{}
+	read := map[string]version{}
 	for _, s := range h.walks {
 		h.checkWalk(s)
 		maps.Copy(read, s.read)
@@ -263,7 +288,7 @@ func (h *history) checkWalk(s *sight) {
 	}
 }
 
-func (h *history) checkTold(read map[string]int) {
+func (h *history) checkTold(read map[string]version) {
 	known, missing := len(h.told), 0
 	for id := range h.told {
 		if _, ok := read[id]; ok {
@@ -285,8 +310,8 @@ func (h *history) checkTold(read map[string]int) {
 		switch {
 		case c.op == diff.Created && (knew || !listed):
 			h.Fatalf("%s created: known %t, listed %t", c.id, knew, listed)
-		case c.op == diff.Updated && (!knew || !listed || was == version):
-			h.Fatalf("%s updated: known %t, listed %t, version %d became %d", c.id, knew, listed, was, version)
+		case c.op == diff.Updated && (!knew || !listed || h.same(was, version)):
+			h.Fatalf("%s updated: known %t, listed %t, version %v became %v", c.id, knew, listed, was, version)
 		case c.op == diff.Deleted && (!knew || listed):
 			h.Fatalf("%s deleted: known %t, listed %t", c.id, knew, listed)
 		case c.op == diff.Deleted && (before || h.before == nil) && !onePage && !h.word[c.id]:
@@ -297,9 +322,10 @@ func (h *history) checkTold(read map[string]int) {
 		}
 	}
 	for id, version := range read {
-		if h.told[id] != version {
-			h.Fatalf("%s was listed with version %d, and %d is told", id, version, h.told[id])
+		if !h.same(h.told[id], version) {
+			h.Fatalf("%s was listed with version %v, and %v is told", id, version, h.told[id])
 		}
+		h.told[id] = version // what does not count is not told, and known from now on
 	}
 	for id := range h.told {
 		if _, ok := read[id]; ok {
@@ -310,4 +336,7 @@ func (h *history) checkTold(read map[string]int) {
 		}
 	}
 	maps.DeleteFunc(h.missed, func(id string, _ int) bool { _, ok := h.told[id]; return !ok })
+	if h.last.suspected == 0 {
+		h.by = h.heeds
+	}
 }

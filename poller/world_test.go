@@ -39,15 +39,18 @@ type world struct {
 }
 
 type fact struct {
-	id      string
-	key     int // by which a list in order is ordered
-	version int
+	id  string
+	key int // by which a list in order is ordered
+	version
 }
+
+// version is what a record says: its content, and something that only counts at times.
+type version struct{ content, mood int }
 
 // sight is what was to be seen during one walk, and what was seen.
 type sight struct {
-	there  map[string]bool // existed from its beginning to now, and could be seen
-	read   map[string]int  // versions, as they came
+	there  map[string]bool    // existed from its beginning to now, and could be seen
+	read   map[string]version // as they came
 	pages  int
 	moved  bool // something was created, deleted or moved meanwhile
 	lied   bool // the provider withheld or invented records
@@ -63,7 +66,7 @@ func (w *world) now() *sight {
 
 func (w *world) hire(at int) {
 	w.next++
-	f := &fact{id: strconv.Itoa(w.next), key: w.next, version: 1}
+	f := &fact{id: strconv.Itoa(w.next), key: w.next, version: version{content: 1}}
 	switch w.order {
 	case "ascending":
 		at = len(w.records)
@@ -85,7 +88,13 @@ func (w *world) leave(at, n int) {
 
 func (w *world) edit(at int) {
 	if len(w.records) > 0 {
-		w.records[at%len(w.records)].version++
+		w.records[at%len(w.records)].content++
+	}
+}
+
+func (w *world) cheer(at int) {
+	if len(w.records) > 0 {
+		w.records[at%len(w.records)].mood++
 	}
 }
 
@@ -100,8 +109,8 @@ func (w *world) move(from, to int) {
 	w.now().moved = true
 }
 
-func (w *world) contents() map[string]int {
-	contents := map[string]int{}
+func (w *world) contents() map[string]version {
+	contents := map[string]version{}
 	for _, f := range w.records {
 		contents[f.id] = f.version
 	}
@@ -139,7 +148,7 @@ func (w *world) Stream(recordType string) (providers.StreamInfo, bool) {
 // List notes what the real one gives.
 func (w *world) List(ctx context.Context, recordType string) iter.Seq2[providers.Page, error] {
 	return func(yield func(providers.Page, error) bool) {
-		s := &sight{there: map[string]bool{}, read: map[string]int{}, lied: w.hides != nil || w.foreign}
+		s := &sight{there: map[string]bool{}, read: map[string]version{}, lied: w.hides != nil || w.foreign}
 		for _, f := range w.records {
 			s.there[f.id] = w.hides == nil || !w.hides(f.id)
 		}
@@ -148,7 +157,7 @@ func (w *world) List(ctx context.Context, recordType string) iter.Seq2[providers
 			s.failed = err != nil
 			s.pages++
 			for _, r := range page.Records {
-				s.read[r.ID] = int(gjson.GetBytes(r.Raw, "v").Int())
+				s.read[r.ID] = version{int(gjson.GetBytes(r.Raw, "v").Int()), int(gjson.GetBytes(r.Raw, "mood").Int())}
 			}
 			if !yield(page, err) {
 				return
@@ -229,7 +238,7 @@ func (w *world) page(from int, cursor, fault string) []byte {
 	case w.foreign || fault == "foreign page":
 		others := make([]*fact, len(shown))
 		for i, f := range shown {
-			others[i] = &fact{id: "other " + f.id, version: 1}
+			others[i] = &fact{id: "other " + f.id, version: version{content: 1}}
 		}
 		lies(others)
 	case w.hides != nil:
@@ -249,7 +258,7 @@ func (w *world) page(from int, cursor, fault string) []byte {
 			body = append(body, ',')
 		}
 		// What ticks by itself and where keys stand means nothing.
-		body = fmt.Appendf(body, `{"seen":%d,"id":%q,"v":%d}`, w.requests, f.id, f.version)
+		body = fmt.Appendf(body, `{"seen":%d,"id":%q,"v":%d,"mood":%d}`, w.requests, f.id, f.content, f.mood)
 	}
 	body = fmt.Appendf(body, `],"more":%t,"total":%d`, more, total)
 	switch {
