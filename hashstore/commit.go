@@ -17,6 +17,11 @@ type Commit struct {
 	// Delete says by their places which of the missing records are deleted; nil: none.
 	// The others stay as they are, and missing the next time.
 	Delete func(place uint64) bool
+	// Rebase, where not nil, becomes what is known instead of the listing that was
+	// compared: the same records, fingerprinted by Recipe. All of Missing must be deleted
+	// then, because nothing could be compared with what stays by the old recipe. Any other
+	// listing is not noticed, and breaks what the next poll concludes.
+	Rebase *Listing
 	// Events are appended to the log; nil: none.
 	Events iter.Seq[Event]
 	// Guard runs first in the transaction; its error rolls everything back and is
@@ -34,6 +39,9 @@ func (s *Store) Commit(ctx context.Context, st State, d *Difference, c Commit) (
 		return 0, fmt.Errorf("commit stream %d: the difference is of another state", st.StreamID)
 	}
 	p := d.plan(c, s.partSize)
+	if c.Rebase != nil && len(p.kept.records) > 0 {
+		return 0, fmt.Errorf("commit stream %d: %d records can't be kept by another recipe", st.StreamID, len(p.kept.records))
+	}
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("commit stream %d: %w", st.StreamID, err)
@@ -76,14 +84,16 @@ type plan struct {
 	next    State // the version is still that of state
 	deleted list
 	kept    list // missing, and to stay
+	stored  *Listing
 	fold    bool
-	base    *groups // of the listing, by the parts of next; where fold
+	all     bool    // of the base's parts; where fold
+	base    *groups // of stored, by the parts of next; where fold
 }
 
 func (d *Difference) plan(c Commit, partSize int) *plan {
-	p := &plan{Difference: d, next: d.state}
+	p := &plan{Difference: d, next: d.state, stored: d.listing}
 	p.next.Recipe = c.Recipe
-	if d.unchanged {
+	if d.unchanged && c.Rebase == nil {
 		return p
 	}
 	p.deleted.ids, p.kept.ids = d.missing.ids, d.missing.ids // appended to no more
@@ -100,6 +110,10 @@ func (d *Difference) plan(c Commit, partSize int) *plan {
 	if size := p.size(); size > 0 {
 		p.next.deltaSize += size
 		p.next.deltaRuns++
+	}
+	if c.Rebase != nil {
+		p.planRebase(c.Rebase, partSize)
+		return p
 	}
 	p.fold = d.state.Version == 0 || p.next.deltaSize > d.state.baseSize/4 || p.next.deltaRuns >= maxRuns
 	if p.fold {

@@ -259,3 +259,24 @@ func TestNumberOfPartsFollowsSize(t *testing.T) {
 		}
 	})
 }
+
+// What stays by the old recipe could never be compared again.
+func TestRebaseKeepsNothing(t *testing.T) {
+	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
+		s, stream := New(db.DB), newStream(t, db)
+		st, _ := poll(t, s, stream, numbered(300, 0))
+		listed := numbered(299, 0)
+		d := must[*Difference](t)(s.Compare(t.Context(), st, list1(listed)))
+		if _, err := s.Commit(t.Context(), st, d, Commit{Recipe: "s", Rebase: list1(numbered(299, 1))}); err == nil {
+			t.Error("a missing record was kept with a fingerprint of another recipe")
+		}
+		if after := must[State](t)(s.Load(t.Context(), stream)); after.Version != st.Version || after.Recipe != "r" {
+			t.Errorf("refused, but %+v", after)
+		}
+		must[int](t)(s.Commit(t.Context(), st, d, Commit{Recipe: "s", Delete: always, Rebase: list1(numbered(299, 1))}))
+		after := must[State](t)(s.Load(t.Context(), stream))
+		if d := must[*Difference](t)(s.Compare(t.Context(), after, list1(numbered(299, 1)))); !d.Unchanged() || after.Recipe != "s" {
+			t.Errorf("not what was to be known: %+v", after)
+		}
+	})
+}

@@ -18,7 +18,7 @@ func (p *plan) planFold(partSize int) {
 	if p.state.Version != 0 {
 		p.next.Bits = partBits(p.next.Records, partSize, p.state.Bits)
 	}
-	if p.next.Bits != p.state.Bits {
+	if p.all = p.next.Bits != p.state.Bits; p.all {
 		p.base = group(p.listing.records, p.next.Bits)
 		p.next.digests = p.listing.sums(p.next.Bits)
 		for _, r := range p.kept.records {
@@ -37,10 +37,20 @@ func (p *plan) planFold(partSize int) {
 	}
 }
 
+// planRebase makes next a state without runs, of l alone.
+func (p *plan) planRebase(l *Listing, partSize int) {
+	p.stored, p.fold, p.all = l, true, true
+	p.next.Records = l.Len()
+	p.next.baseSize, p.next.deltaSize, p.next.deltaRuns = p.next.Records, 0, 0
+	p.next.Bits = partBits(p.next.Records, partSize, p.state.Bits)
+	p.base = group(l.records, p.next.Bits)
+	p.next.digests = l.sums(p.next.Bits)
+	p.next.Root = rootOf(p.next.digests, p.next.Records)
+}
+
 // writeBase writes the parts of next.
 func (p *plan) writeBase(ctx context.Context, tx *sql.Tx) error {
-	all := p.next.Bits != p.state.Bits
-	if all {
+	if p.all {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM stream_parts WHERE stream_id = $1`, p.state.StreamID); err != nil {
 			return fmt.Errorf("clear base: %w", err)
 		}
@@ -53,7 +63,7 @@ func (p *plan) writeBase(ctx context.Context, tx *sql.Tx) error {
 	w := partWriter{plan: p, keep: p.kept.records}
 	for part := range 1 << p.next.Bits {
 		how := touchEntries | touchMembers
-		if !all {
+		if !p.all {
 			how = p.touched[part]
 		}
 		if err := w.write(ctx, tx, part, how); err != nil {
@@ -106,18 +116,18 @@ func (w *partWriter) write(ctx context.Context, tx *sql.Tx, part int, how touch)
 
 // gather merges what the listing has of a part with what is kept of it.
 func (w *partWriter) gather(part int, keep []record) {
-	w.base.settle(part, w.next.Bits, &w.listing.list, &w.sorter)
+	w.base.settle(part, w.next.Bits, &w.stored.list, &w.sorter)
 	w.entries, w.ids = w.entries[:0], w.ids[:0]
 	add := func(l *list, r record) {
 		w.entries = appendEntry(w.entries, r.place, r.fingerprint)
 		w.ids = append(w.ids, l.id(r)...)
 	}
 	for _, r := range w.base.part(part) {
-		for len(keep) > 0 && compareFirst(&w.kept, keep, &w.listing.list, r) < 0 {
+		for len(keep) > 0 && compareFirst(&w.kept, keep, &w.stored.list, r) < 0 {
 			add(&w.kept, keep[0])
 			keep = keep[1:]
 		}
-		add(&w.listing.list, r)
+		add(&w.stored.list, r)
 	}
 	for _, r := range keep {
 		add(&w.kept, r)

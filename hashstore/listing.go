@@ -1,6 +1,9 @@
 package hashstore
 
-import "bytes"
+import (
+	"bytes"
+	"iter"
+)
 
 // Listing is what one poll saw of a stream: ids, places and fingerprints, 24 bytes and
 // the id's stored form (17 for a UUID) a record. It is not safe for concurrent use.
@@ -67,4 +70,18 @@ func (l *Listing) settle() []record {
 	}
 	l.records, l.distinct = g.compact(), true
 	return l.records
+}
+
+// All are the records and their fingerprints, by place.
+func (l *Listing) All() iter.Seq2[Item, uint64] {
+	return func(yield func(Item, uint64) bool) {
+		if !l.distinct {
+			l.settle()
+		}
+		for _, r := range l.records {
+			if !yield(l.item(r), r.fingerprint) {
+				return
+			}
+		}
+	}
 }

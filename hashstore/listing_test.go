@@ -10,8 +10,8 @@ import (
 
 func contentsOf(l *Listing) contents {
 	c := contents{}
-	for _, r := range l.records {
-		c[textOf(l.id(r))] = r.fingerprint
+	for item, fingerprint := range l.All() {
+		c[item.ID] = fingerprint
 	}
 	return c
 }

@@ -143,6 +143,10 @@ func (m *model) poll() {
 		t.Fatalf("unchanged: %v", d.Unchanged())
 	}
 
+	if m.random.IntN(10) == 0 {
+		m.rebase(st, d, listed)
+		return
+	}
 	keep := m.random.Uint64() >> uint(m.random.IntN(2)*63) // of all places, some or one in two
 	deleted := func(place uint64) bool { return place*2654435761>>3 >= keep>>3 }
 	if _, err := m.store.Commit(ctx, st, d, Commit{Recipe: "r", Delete: deleted}); err != nil {
@@ -154,6 +158,18 @@ func (m *model) poll() {
 		}
 	}
 	maps.Copy(m.known, listed)
+	m.check(st)
+}
+
+// rebase stores the same records with other fingerprints.
+func (m *model) rebase(st State, d *Difference, listed contents) {
+	m.t.Helper()
+	m.known = contents{}
+	for id, fingerprint := range listed {
+		m.known[id] = fingerprint*0x9e3779b97f4a7c15 | 1
+	}
+	c := Commit{Recipe: "r", Delete: always, Rebase: listingOf(m.known, m.place, m.random)}
+	must[int](m.t)(m.store.Commit(m.t.Context(), st, d, c))
 	m.check(st)
 }
 

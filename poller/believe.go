@@ -12,14 +12,28 @@ import (
 // shifted, a permission that was taken away, a provider having a bad day. What is
 // decided here, from one complete listing and what was doubted before it:
 //
-//   - one page holds everything: missing is deleted;
+//   - one page holds everything: missing is deleted, as long as it is fewer than half
+//     of what was known (another customer's list, or a permission taken away, is one
+//     page too);
 //   - else missing is suspected first, and deleted when missing again in the next
 //     complete listing;
 //   - more than max(10, a tenth) missing, or an empty listing where there were
-//     records: the poll is held until a person has approved, or the records are back.
+//     records: the poll is held until a person has approved, or the records are back,
+//     or so many listings as the stream asks for have missed the very same ones.
 
 // quarantineFloor is how many records may always go in one poll.
 const quarantineFloor = 10
+
+// trust is what a stream asks for before a big change is believed.
+type trust struct {
+	percent      int // of the records may go in one poll
+	releaseAfter int // listings that lack the same records release them; 0: none do
+}
+
+// releases tells whether a listing that lacks what is quarantined is the last one needed.
+func (t trust) releases(missing []uint64, d doubts) bool {
+	return t.releaseAfter > 0 && len(missing) > 0 && d.polls+1 >= t.releaseAfter && slices.Equal(missing, d.quarantined)
+}
 
 // doubts is what a stream's poller does not believe yet. Sets are ascending places.
 type doubts struct {
@@ -58,6 +72,7 @@ type sighting struct {
 	listed  int      // records in the listing
 	onePage bool     // nothing can shift between pages
 	missing []uint64 // known, but not listed; ascending
+	trust   trust
 }
 
 // verdict is what to believe of it.
@@ -70,11 +85,11 @@ type verdict struct {
 
 func believe(s sighting, d doubts) verdict {
 	var approved []uint64
-	if d.approved {
+	if d.approved || s.trust.releases(s.missing, d) {
 		approved = d.quarantined
 	}
 	unapproved := without(s.missing, approved)
-	limit := max(quarantineFloor, s.known/10)
+	limit := max(quarantineFloor, s.known*s.trust.percent/100)
 	switch {
 	case len(unapproved) == 0:
 	case s.listed == 0:
@@ -82,7 +97,7 @@ func believe(s sighting, d doubts) verdict {
 	case len(unapproved) > limit:
 		return hold(s, d, fmt.Sprintf("%d of %d records missing in one poll, at most %d are believed", len(unapproved), s.known, limit))
 	}
-	if s.onePage {
+	if remaining := s.known - len(s.missing) + len(unapproved); s.onePage && 2*len(unapproved) < remaining {
 		return verdict{deleted: s.missing}
 	}
 	suspected := without(unapproved, d.suspected)

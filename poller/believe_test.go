@@ -42,8 +42,16 @@ func TestBelieve(t *testing.T) {
 		"back again": {
 			sighting{known: 300, listed: 300}, doubts{suspected: []uint64{3, 11}}, verdict{},
 		},
-		"ten are always believed": {
-			sighting{known: 12, listed: 2, onePage: true, missing: upTo(10)}, doubts{},
+		"half of what one page held needs confirmation": {
+			sighting{known: 12, listed: 6, onePage: true, missing: upTo(6)}, doubts{},
+			verdict{suspected: upTo(6)},
+		},
+		"fewer than half don't": {
+			sighting{known: 13, listed: 7, onePage: true, missing: upTo(6)}, doubts{},
+			verdict{deleted: upTo(6)},
+		},
+		"ten are always believed, the second time": {
+			sighting{known: 12, listed: 2, onePage: true, missing: upTo(10)}, doubts{suspected: upTo(10)},
 			verdict{deleted: upTo(10)},
 		},
 		"eleven of twelve are not": {
@@ -57,6 +65,22 @@ func TestBelieve(t *testing.T) {
 		"more than a tenth is not": {
 			sighting{known: 409, listed: 368, missing: upTo(41)}, doubts{},
 			verdict{held: upTo(41), reason: "41 of 409 records missing in one poll, at most 40 are believed"},
+		},
+		"more than a tenth where the stream bears a fifth": {
+			sighting{known: 409, listed: 328, missing: upTo(81), trust: trust{percent: 20}}, doubts{},
+			verdict{suspected: upTo(81)},
+		},
+		"the last of so many equal listings releases": {
+			sighting{known: 50, listed: 30, missing: upTo(20), trust: trust{releaseAfter: 3}}, doubts{quarantined: upTo(20), polls: 2},
+			verdict{deleted: upTo(20)},
+		},
+		"one before the last does not": {
+			sighting{known: 50, listed: 30, missing: upTo(20), trust: trust{releaseAfter: 3}}, doubts{quarantined: upTo(20), polls: 1},
+			verdict{held: upTo(20), reason: "20 of 50 records missing in one poll, at most 10 are believed"},
+		},
+		"nor does one that lacks others": {
+			sighting{known: 50, listed: 29, missing: upTo(21), trust: trust{releaseAfter: 3}}, doubts{quarantined: upTo(20), polls: 5},
+			verdict{held: upTo(21), reason: "21 of 50 records missing in one poll, at most 10 are believed"},
 		},
 		"an empty listing is never believed": {
 			sighting{known: 2, listed: 0, onePage: true, missing: upTo(2)}, doubts{},
@@ -88,6 +112,9 @@ func TestBelieve(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if c.sight.trust.percent == 0 {
+				c.sight.trust.percent = 10
+			}
 			if diff := cmp.Diff(c.want, believe(c.sight, c.doubts), cmp.AllowUnexported(verdict{}), cmpopts.EquateEmpty()); diff != "" {
 				t.Error(diff)
 			}
@@ -105,7 +132,7 @@ func TestBelieveProperties(t *testing.T) {
 		return s
 	})
 	rapid.Check(t, func(t *rapid.T) {
-		s := sighting{onePage: rapid.Bool().Draw(t, "one page"), missing: set.Draw(t, "missing")}
+		s := sighting{onePage: rapid.Bool().Draw(t, "one page"), missing: set.Draw(t, "missing"), trust: trust{percent: 10}}
 		s.known = len(s.missing) + rapid.IntRange(0, 300).Draw(t, "others")
 		s.listed = max(0, s.known-len(s.missing)+rapid.IntRange(0, 3).Draw(t, "new"))
 		d := doubts{suspected: set.Draw(t, "suspected"), quarantined: set.Draw(t, "quarantined")}
@@ -120,8 +147,13 @@ func TestBelieveProperties(t *testing.T) {
 		if len(v.deleted)+len(v.suspected) != len(s.missing) || len(without(s.missing, v.deleted)) != len(v.suspected) {
 			t.Fatalf("missing %v became %+v", s.missing, v)
 		}
+		var word []uint64
+		if d.approved {
+			word = d.quarantined
+		}
 		for _, place := range v.deleted {
-			if !s.onePage && !contains(d.suspected, place) && !(d.approved && contains(d.quarantined, place)) {
+			fewer := s.onePage && 2*len(without(s.missing, word)) < s.known-len(intersection(s.missing, word))
+			if !fewer && !contains(d.suspected, place) && !(d.approved && contains(d.quarantined, place)) {
 				t.Fatalf("%d deleted at first sight", place)
 			}
 		}

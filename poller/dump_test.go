@@ -84,7 +84,7 @@ func TestNothingPersonalIsKept(t *testing.T) {
 		r.poll(a)
 		r.poll(quiet)
 		r.people.rename("7", markers[1])
-		r.people.add(person{"41", markers[2]})
+		r.people.add(person{id: "41", name: markers[2]})
 		r.poll(a)
 		r.people.remove("40")
 		r.poll(a)

@@ -19,6 +19,7 @@ type claim struct {
 	levels     struct{ stream, account, recordType string } // of its schedule
 	baseline   string
 	ignore     []string
+	trust      trust
 	due        sql.NullTime // next_poll_at at the claim: where it has changed since, somebody asked for another time
 	failures   int
 	doubted    bool
@@ -83,7 +84,8 @@ func (p *Poller) claim(ctx context.Context, where string, args ...any) ([]*claim
 	defer cancel()
 	found := `SELECT s.id, s.fence + 1 AS fence, s.record_type, s.account_id, a.project_id, a.provider, a.base_url, a.credentials, p.hash_key,
 		a.page_size, a.blocked_until, a.updated_at, s.schedule, a.schedule AS account_schedule, coalesce(r.schedule, '') AS type_schedule,
-		CASE WHEN s.baseline = '' THEN a.baseline ELSE s.baseline END AS baseline, s.ignore_paths, s.next_poll_at, s.failures,
+		CASE WHEN s.baseline = '' THEN a.baseline ELSE s.baseline END AS baseline, s.ignore_paths, s.quarantine_percent, s.release_after,
+		s.next_poll_at, s.failures,
 		d.stream_id IS NOT NULL AS doubted, ` + p.nowMicros + ` AS now
 		FROM streams s
 		JOIN accounts a ON a.id = s.account_id
@@ -137,7 +139,7 @@ func scanClaims(rows *sql.Rows) ([]*claim, error) {
 		var now int64
 		if err := rows.Scan(&c.streamID, &c.fence, &c.recordType, &a.id, &a.projectID, &a.provider, &a.baseURL, &a.credentials, &a.hashKey,
 			&a.pageSize, &a.blockedUntil, &a.updatedAt, &c.levels.stream, &c.levels.account, &c.levels.recordType,
-			&c.baseline, &ignore, &c.due, &c.failures, &c.doubted, &now); err != nil {
+			&c.baseline, &ignore, &c.trust.percent, &c.trust.releaseAfter, &c.due, &c.failures, &c.doubted, &now); err != nil {
 			return nil, fmt.Errorf("read claimed stream: %w", err)
 		}
 		if err := json.Unmarshal([]byte(ignore), &c.ignore); err != nil {

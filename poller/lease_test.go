@@ -382,7 +382,7 @@ func survivesTheDatabase(t *testing.T, location string) {
 	proxy.cut()
 	waitFor(t, "the outage noticed", func() bool { return strings.Contains(r.log.String(), "due streams not claimed") })
 	proxy.restore()
-	r.people.add(person{"6", "new"})
+	r.people.add(person{id: "6", name: "new"})
 	var seen int64
 	waitFor(t, "the change told after the outage", func() bool {
 		return fmt.Sprint(direct.told(a, &seen)) == "[created 6]"

@@ -16,8 +16,9 @@ type plan struct {
 	info      providers.StreamInfo
 	client    lister
 	canonical *diff.Canonicalizer
+	former    *diff.Canonicalizer // what is known was hashed by it, and can be again; nil: by canonical
 	seal      *diff.Sealer
-	recipe    string
+	recipe    recipe
 	schedule  Schedule
 }
 
@@ -57,7 +58,7 @@ func (p *Poller) plan(c *claim) (*plan, error) {
 	schedule, _ := p.schedules.inForce(c.levels.stream, c.levels.account, c.levels.recordType, info.Schedule)
 	return &plan{
 		info: info, client: client, canonical: canonical, seal: seal, schedule: schedule,
-		recipe: rules.Recipe() + " " + info.Version + " " + keyID(key),
+		recipe: recipeOf(info, rules, key),
 	}, nil
 }
 
@@ -72,8 +73,9 @@ func rulesOf(info providers.StreamInfo, ignore []string) diff.Rules {
 // walk is what reading a stream cost and gave.
 type walk struct {
 	listing  *hashstore.Listing
-	pages    int // of the last listing
-	requests int // of all listings
+	former   *hashstore.Listing // the same records by the former recipe; nil: there is none
+	pages    int                // of the last listing
+	requests int                // of all listings
 	bytes    int64
 }
 
@@ -97,6 +99,9 @@ func (pl *plan) list(ctx context.Context, recordType string, union bool) (*walk,
 // walk reads a listing into w. Of a record only id and fingerprint outlive the page.
 func (pl *plan) walk(ctx context.Context, recordType string, w *walk) error {
 	w.listing, w.pages = hashstore.NewListing(), 0
+	if pl.former != nil {
+		w.former = hashstore.NewListing()
+	}
 	for page, err := range pl.client.List(ctx, recordType) {
 		w.requests += page.Requests
 		w.bytes += page.Bytes
@@ -105,16 +110,35 @@ func (pl *plan) walk(ctx context.Context, recordType string, w *walk) error {
 		}
 		w.pages++
 		for i, record := range page.Records {
-			content, err := pl.canonical.Sum(record.Raw)
+			err := pl.add(w.listing, pl.canonical, record)
+			if err == nil && pl.former != nil {
+				err = pl.add(w.former, pl.former, record)
+			}
 			if err != nil {
 				return fmt.Errorf("record %d of page %d: %w", i+1, w.pages, err)
 			}
-			place := diff.Place(record.ID)
-			w.listing.Add(record.ID, place, pl.seal.Fingerprint(place, content))
 		}
 	}
 	// A client whose context ended may have stopped between two pages.
 	return context.Cause(ctx)
+}
+
+func (pl *plan) add(l *hashstore.Listing, canonical *diff.Canonicalizer, record providers.Record) error {
+	content, err := canonical.Sum(record.Raw)
+	if err != nil {
+		return err
+	}
+	place := diff.Place(record.ID)
+	l.Add(record.ID, place, pl.seal.Fingerprint(place, content))
+	return nil
+}
+
+// comparable is the listing that can be compared with what is known.
+func (w *walk) comparable() *hashstore.Listing {
+	if w.former != nil {
+		return w.former
+	}
+	return w.listing
 }
 
 // persistedBlock is how long a wish for silence must be to be written down: shorter

@@ -2,232 +2,341 @@ package poller
 
 import (
 	"context"
-	"fmt"
-	"iter"
+	"flag"
 	"maps"
-	"slices"
 	"strconv"
 	"testing"
 
+	"github.com/synthook/synthook/diff"
 	"github.com/synthook/synthook/hashstore"
 	"github.com/synthook/synthook/migrations/migrationstest"
 	"github.com/synthook/synthook/providers"
 	"pgregory.net/rapid"
 )
 
-// model is a provider in memory: a list that is read by page number, and that changes
-// between and during listings.
-type model struct {
-	size    int
-	ids     []string       // in the order of the list
-	content map[string]int // its version
-	next    int
-	during  map[int]func() error // what happens before a page is read
+var sequences = flag.Int("sequences", 10_000, "sequences of polls that TestSequencesOfPolls makes")
 
-	present map[string]bool // records that were there during the whole of the last listing
-	read    map[string]int  // what was read since step began, as it was read last
+// subject is what polls: in memory, or on a real database.
+type subject interface {
+	poll(ctx context.Context) (outcome, error)
+	decide(ctx context.Context, approve bool) error
+	ignore(ctx context.Context, paths []string) error
 }
 
-func (m *model) Stream(recordType string) (providers.StreamInfo, bool) {
-	return providers.StreamInfo{RecordType: recordType, EventPrefix: "hris_" + recordType, Version: "1", Positional: true}, true
+type outcome struct {
+	complete        bool
+	held, suspected int
+	told            []change
 }
 
-func (m *model) List(context.Context, string) iter.Seq2[providers.Page, error] {
-	return func(yield func(providers.Page, error) bool) {
-		m.present = map[string]bool{}
-		for _, id := range m.ids {
-			m.present[id] = true
-		}
-		for number := 1; ; number++ {
-			if event := m.during[number]; event != nil {
-				delete(m.during, number)
-				if err := event(); err != nil {
-					yield(providers.Page{Number: number, Requests: 1}, err)
-					return
-				}
-			}
-			from := min((number-1)*m.size, len(m.ids))
-			to := min(from+m.size, len(m.ids))
-			page := providers.Page{Number: number, Requests: 1}
-			for _, id := range m.ids[from:to] {
-				m.read[id] = m.content[id]
-				page.Records = append(page.Records, providers.Record{ID: id, Raw: fmt.Appendf(nil, `{"id":%q,"v":%d}`, id, m.content[id])})
-			}
-			if !yield(page, nil) || to == len(m.ids) {
-				return
-			}
-		}
-	}
+type change struct {
+	op diff.Op
+	id string
 }
 
-func (m *model) hire(at int) {
-	m.next++
-	id := strconv.Itoa(m.next)
-	m.ids = slices.Insert(m.ids, at%(len(m.ids)+1), id)
-	m.content[id] = 1
-}
-
-func (m *model) leave(at, n int) {
-	for range min(n, len(m.ids)) {
-		i := at % len(m.ids)
-		delete(m.content, m.ids[i])
-		delete(m.present, m.ids[i])
-		m.ids = slices.Delete(m.ids, i, i+1)
-	}
-}
-
-func (m *model) edit(at int) {
-	if len(m.ids) > 0 {
-		m.content[m.ids[at%len(m.ids)]]++
-	}
-}
-
-// mirror is what a consumer makes of the events.
-type mirror struct {
-	seen    int64
-	silent  bool           // it has its first reading by itself, of the same time as the silent baseline
-	records map[string]int // as they were when an event made it look
-}
-
-// Whole sequences of polls against that provider: nothing that was there is deleted,
-// nothing is created twice, and in the end the events have told everything.
+// Whole sequences of polls against a provider that moves and errs. What holds, whatever
+// happens:
+//
+//   - a listing that did not reach its end, or is held, tells nothing;
+//   - created is told of a record that is not known, updated of one that was read with
+//     another content than was told last, deleted of one that is known and was not listed:
+//     none of them twice for one change;
+//   - deleted is only told of a record that two complete listings in a row lacked, or
+//     that a person approved, or that a listing of one page lacked beside fewer than half
+//     of the known. So a record that exists during the whole of both listings is deleted
+//     only if both skipped it, which no listing does in which nothing moved, nor one that
+//     a keyset cursor leads through, unless the provider itself withheld the record;
+//   - after a complete listing that is not held, everything it showed has been told;
+//   - what is missing in two of them has been told to be deleted;
+//   - a new recipe is told to nobody, and hides no change that the old one would show;
+//   - at rest, two listings make the consumer's mirror equal to the provider.
 func TestSequencesOfPolls(t *testing.T) {
-	r := newRig(t, migrationstest.Open(t, migrationstest.SQLite(t)).DB)
-	rapid.Check(t, func(t *rapid.T) { sequence(t, r) })
-}
-
-func sequence(t *rapid.T, r *rig) {
-	m := &model{size: rapid.IntRange(2, 12).Draw(t, "page size"), content: map[string]int{}, during: map[int]func() error{}}
-	r.poller.open = func(*providers.Connector, providers.Target, providers.Options) (lister, error) { return m, nil }
-	for range rapid.IntRange(0, 60).Draw(t, "people") {
-		m.hire(len(m.ids))
-	}
-	baseline := rapid.SampledFrom([]string{BaselineSilent, BaselineEmit}).Draw(t, "baseline")
-	a := r.account(func(n *NewAccount) { n.Baseline = baseline })
-	told := &mirror{records: map[string]int{}, silent: baseline == BaselineSilent}
-	shift(t, m, 1)
-	step(t, r, a, m, told)
-	for range rapid.IntRange(1, 12).Draw(t, "polls") {
-		s := r.stream(a)
-		if s.Quarantine != nil && rapid.Bool().Draw(t, "decide") {
-			decide := r.streams.Reject
-			if rapid.Bool().Draw(t, "approve") {
-				decide = r.streams.Approve
-			}
-			if err := decide(context.Background(), DefaultProject, a.ID, "employees"); err != nil {
+	// No other test runs beside one that is not parallel, so the flags are its own.
+	for name, value := range map[string]string{"rapid.checks": strconv.Itoa(*sequences), "rapid.seed": "1"} {
+		if f := flag.Lookup(name); name != "rapid.seed" || f.Value.String() == "0" {
+			before := f.Value.String()
+			if err := f.Value.Set(value); err != nil {
 				t.Fatal(err)
 			}
+			defer func() { _ = f.Value.Set(before) }()
+		}
+	}
+	catalog, _, err := providers.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		sequence(t, catalog, func(w *world, emit bool, trust trust) (subject, error) {
+			info, _ := w.Stream("employees")
+			seal, err := diff.NewSealer(make([]byte, 16), "account/employees")
+			return &ledger{plan: &plan{info: info, client: w, seal: seal}, emit: emit, trust: trust, known: map[hashstore.Item]uint64{}}, err
+		})
+	})
+}
+
+// The same on a real database, with everything between the provider and the event log.
+func TestSequencesOfPollsOnADatabase(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, migrationstest.Open(t, migrationstest.SQLite(t)).DB)
+	rapid.Check(t, func(t *rapid.T) {
+		sequence(t, r.config.Catalog, func(w *world, emit bool, trust trust) (subject, error) {
+			r.poller.open = func(*providers.Connector, providers.Target, providers.Options) (lister, error) { return w, nil }
+			a := r.account(func(n *NewAccount) {
+				if emit {
+					n.Baseline = BaselineEmit
+				}
+			})
+			_, err := r.streams.Update(context.Background(), DefaultProject, a.ID, "employees", StreamUpdate{
+				QuarantineThreshold: &trust.percent, ReleaseAfter: &trust.releaseAfter})
+			return &installation{rig: r, account: a}, err
+		})
+	})
+}
+
+// history is what a consumer knows, and what may be told next.
+type history struct {
+	*rapid.T
+	*world
+	subject
+	emit   bool
+	based  bool               // the first listing is behind us
+	heeds  bool               // moods count from the next poll on
+	by     bool               // they count in what is known
+	told   map[string]version // the mirror
+	before map[string]version // read in the complete listing before; nil: there was none
+	missed map[string]int     // in how many believed listings in a row
+	last   outcome
+	word   map[string]bool // approved: what was missing when a person said so
+}
+
+func sequence(t *rapid.T, catalog *providers.Catalog, begin func(w *world, emit bool, trust trust) (subject, error)) {
+	w := &world{
+		paging: rapid.SampledFrom([]string{"page", "offset", "cursor", "url"}).Draw(t, "paging"),
+		order:  rapid.SampledFrom([]string{"ascending", "descending", "none"}).Draw(t, "order"),
+		total:  rapid.IntRange(0, 3).Draw(t, "total") == 0,
+		size:   rapid.IntRange(2, 12).Draw(t, "page size"),
+	}
+	w.keyed = w.order != "none" && (w.paging == "cursor" || w.paging == "url") && rapid.Bool().Draw(t, "keyed")
+	for range rapid.IntRange(0, 60).Draw(t, "people") {
+		w.hire(len(w.records))
+	}
+	if err := w.open(catalog); err != nil {
+		t.Fatal(err)
+	}
+	h := &history{T: t, world: w, emit: rapid.Bool().Draw(t, "emit"), told: map[string]version{}, missed: map[string]int{}}
+	var err error
+	trust := trust{rapid.SampledFrom([]int{10, 10, 1, 30, 100}).Draw(t, "threshold"), rapid.SampledFrom([]int{0, 0, 2, 3}).Draw(t, "release after")}
+	if h.subject, err = begin(w, h.emit, trust); err != nil {
+		t.Fatal(err)
+	}
+	h.heed(rapid.Bool().Draw(t, "moods count"))
+	for range rapid.IntRange(1, 12).Draw(t, "polls") {
+		if h.last.held > 0 && rapid.Bool().Draw(t, "decide") {
+			h.settle(rapid.Bool().Draw(t, "approve"))
 		}
 		for range rapid.IntRange(0, 4).Draw(t, "changes") {
-			change(t, m)
+			happening(t, w)()
 		}
-		// What two listings in a row have skipped can't be told from what is gone (asking
-		// for the record could): so nothing moves while a suspicion is confirmed, and only
-		// once in the two listings of a baseline.
-		moves := 2
-		switch {
-		case s.Suspected > 0:
-			moves = 0
-		case told.silent:
-			moves = 1
+		if rapid.IntRange(0, 4).Draw(t, "new recipe") == 0 {
+			h.heed(!h.heeds)
 		}
-		shift(t, m, moves)
-		step(t, r, a, m, told)
-	}
-	clear(m.during)
-	for n := 0; ; n++ {
-		step(t, r, a, m, told)
-		s := r.stream(a)
-		if s.Quarantine == nil && s.Suspected == 0 {
-			break
-		}
-		if s.Quarantine != nil {
-			if err := r.streams.Approve(context.Background(), DefaultProject, a.ID, "employees"); err != nil {
+		h.disturb()
+		h.step()
+		if w.poisoned {
+			if err := w.open(catalog); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if n > 4 {
-			t.Fatalf("still in doubt: %+v", s)
+	}
+	w.during, w.faults, w.hides, w.foreign = nil, nil, nil, false
+	for believed := 0; believed < 2; {
+		h.step()
+		switch {
+		case !h.last.complete:
+			t.Fatal("a provider at rest can't be listed")
+		case h.last.held > 0:
+			h.settle(true)
+		default:
+			believed++
 		}
 	}
-	if !maps.Equal(told.records, m.content) {
-		t.Fatalf("the events make %v of %v", told.records, m.content)
+	if contents := w.contents(); !maps.Equal(h.told, contents) {
+		t.Fatalf("the events make %v of %v", h.told, contents)
 	}
 }
 
-func change(t *rapid.T, m *model) {
+// happening draws something that happens to records; it may happen later.
+func happening(t *rapid.T, w *world) func() {
 	at := rapid.IntRange(0, 1000).Draw(t, "at")
-	switch rapid.SampledFrom([]string{"hire", "leave", "edit", "layoff"}).Draw(t, "change") {
+	switch rapid.SampledFrom([]string{"hire", "leave", "edit", "cheer", "move", "layoff"}).Draw(t, "change") {
 	case "hire":
-		m.hire(at)
+		return func() { w.hire(at) }
 	case "leave":
-		m.leave(at, 1)
+		return func() { w.leave(at, 1) }
 	case "edit":
-		m.edit(at)
-	case "layoff":
-		m.leave(at, rapid.IntRange(1, len(m.ids)+1).Draw(t, "how many"))
+		return func() { w.edit(at) }
+	case "cheer":
+		return func() { w.cheer(at) }
+	case "move":
+		to := rapid.IntRange(0, 1000).Draw(t, "to")
+		return func() { w.move(at, to) }
+	default:
+		n := rapid.IntRange(1, 40).Draw(t, "how many")
+		return func() { w.leave(at, n) }
 	}
 }
 
-// shift lets something happen while the next listing is walked; records move so often
-// at most.
-func shift(t *rapid.T, m *model, moves int) {
-	clear(m.during)
-	for range rapid.IntRange(0, 3).Draw(t, "events during the walk") {
-		page := rapid.IntRange(1, 8).Draw(t, "before page")
-		at := rapid.IntRange(0, 1000).Draw(t, "at")
-		switch what := rapid.SampledFrom([]string{"fail", "leave", "hire", "edit"}).Draw(t, "during"); {
-		case what == "fail":
-			m.during[page] = func() error {
-				return &providers.Error{Kind: providers.Transient, Detail: "the provider answers 503"}
-			}
-		case what == "leave" && moves > 0:
-			moves--
-			m.during[page] = func() error { m.leave(at, 1); return nil }
-		case what == "hire" && moves > 0:
-			moves--
-			m.during[page] = func() error { m.hire(at); return nil }
-		case what == "edit":
-			m.during[page] = func() error { m.edit(at); return nil }
+var faults = []string{"429", "429 for long", "500", "no network", "cut body", "cut JSON", "no body", "empty page", "empty answer", "foreign page", "repeated cursor"}
+
+// disturb draws what happens during the next poll.
+func (h *history) disturb() {
+	h.during, h.faults = map[int][]func(){}, map[int]string{}
+	request := rapid.IntRange(1, 12)
+	for range rapid.IntRange(0, 3).Draw(h.T, "happenings during the poll") {
+		n := request.Draw(h.T, "before request")
+		h.during[n] = append(h.during[n], happening(h.T, h.world))
+	}
+	for range max(0, rapid.IntRange(-2, 2).Draw(h.T, "faults")) {
+		h.faults[request.Draw(h.T, "fault of request")] = rapid.SampledFrom(faults).Draw(h.T, "fault")
+	}
+	switch rapid.IntRange(0, 11).Draw(h.T, "lie") {
+	case 0: // half of the records can't be seen, for this poll and maybe more
+		odd := rapid.IntRange(0, 1).Draw(h.T, "odd")
+		h.hides = func(id string) bool { n, _ := strconv.Atoi(id); return n%2 == odd }
+	case 1:
+		h.foreign = true
+	case 2, 3, 4, 5, 6, 7:
+		h.hides, h.foreign = nil, false
+	}
+}
+
+// heed says whether moods count from now on.
+func (h *history) heed(moods bool) {
+	paths := []string{"seen", "mood"}
+	if h.heeds = moods; moods {
+		paths = paths[:1]
+	}
+	if !h.based { // nothing is known yet
+		h.by = moods
+	}
+	if err := h.ignore(context.Background(), paths); err != nil {
+		h.Fatal(err)
+	}
+}
+
+// same compares as what is known is compared.
+func (h *history) same(a, b version) bool {
+	return a.content == b.content && (!h.by || a.mood == b.mood)
+}
+
+func (h *history) settle(approve bool) {
+	if err := h.decide(context.Background(), approve); err != nil {
+		h.Fatal(err)
+	}
+	if !approve {
+		clear(h.missed) // judged anew
+		h.before = nil
+		return
+	}
+	h.word = map[string]bool{}
+	for id := range h.told {
+		if _, there := h.before[id]; !there {
+			h.word[id] = true
 		}
 	}
 }
 
 // step polls once and checks what was told of it.
-func step(t *rapid.T, r *rig, a Account, m *model, told *mirror) {
-	m.read = map[string]int{}
-	result, err := r.poller.Poll(context.Background(), r.stream(a).ID)
-	if err != nil {
-		t.Fatal(err)
+func (h *history) step() {
+	h.requests, h.walks = 0, nil
+	var err error
+	if h.last, err = h.poll(context.Background()); err != nil {
+		h.Fatal(err)
 	}
-	events, err := r.store.Events(context.Background(), hashstore.EventQuery{ProjectID: DefaultProject, AccountID: a.ID, RecordType: "employees", After: told.seen})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(events) != result.Events || (!result.Complete && len(events) > 0) {
-		t.Fatalf("%d events of %+v", len(events), result)
-	}
-	if told.silent && result.Complete {
-		told.silent = false
-		for id := range m.present {
-			told.records[id] = m.content[id]
+	if !h.last.complete || h.last.held > 0 {
+		if len(h.last.told) > 0 {
+			h.Fatalf("%+v tells something", h.last)
 		}
-		maps.Copy(told.records, m.read)
 	}
-	for _, e := range events {
-		told.seen = e.ID
-		_, known := told.records[e.RecordID]
-		switch {
-		case e.Name == "hris_employees.created" && known:
-			t.Fatalf("%s created twice", e.RecordID)
-		case e.Name == "hris_employees.updated" && !known:
-			t.Fatalf("%s updated, but not known", e.RecordID)
-		case e.Name == "hris_employees.deleted" && m.present[e.RecordID]:
-			t.Fatalf("%s deleted, but it was there during the whole listing", e.RecordID)
-		case e.Name == "hris_employees.deleted":
-			delete(told.records, e.RecordID)
+	if !h.last.complete {
+		return
+	}
+	read := map[string]version{}
+	for _, s := range h.walks {
+		h.checkWalk(s)
+		maps.Copy(read, s.read)
+	}
+	for id := range read { // also in a listing that is held
+		delete(h.missed, id)
+	}
+	if h.last.held == 0 {
+		h.checkTold(read)
+		h.word = nil
+	}
+	h.before = read
+}
+
+// checkWalk holds the model itself to what it says: only movement and lies hide records.
+func (h *history) checkWalk(s *sight) {
+	if s.failed || s.lied || s.moved && !h.keyed {
+		return
+	}
+	for id, there := range s.there {
+		if _, ok := s.read[id]; there && !ok {
+			h.Fatalf("%s was there and is not in a listing that nothing disturbed", id)
+		}
+	}
+}
+
+func (h *history) checkTold(read map[string]version) {
+	known, missing := len(h.told), 0
+	for id := range h.told {
+		if _, ok := read[id]; ok {
 			continue
 		}
-		told.records[e.RecordID] = m.content[e.RecordID]
+		if missing++; h.word[id] {
+			missing, known = missing-1, known-1
+		}
+	}
+	onePage := h.now().pages == 1 && 2*missing < known
+	first := !h.based
+	if h.based = true; first && !h.emit {
+		maps.Copy(h.told, read)
+	}
+	for _, c := range h.last.told {
+		version, listed := read[c.id]
+		was, knew := h.told[c.id]
+		_, before := h.before[c.id]
+		switch {
+		case c.op == diff.Created && (knew || !listed):
+			h.Fatalf("%s created: known %t, listed %t", c.id, knew, listed)
+		case c.op == diff.Updated && (!knew || !listed || h.same(was, version)):
+			h.Fatalf("%s updated: known %t, listed %t, version %v became %v", c.id, knew, listed, was, version)
+		case c.op == diff.Deleted && (!knew || listed):
+			h.Fatalf("%s deleted: known %t, listed %t", c.id, knew, listed)
+		case c.op == diff.Deleted && (before || h.before == nil) && !onePage && !h.word[c.id]:
+			h.Fatalf("%s deleted at first sight: %d of %d missing", c.id, missing, known)
+		}
+		if h.told[c.id] = version; c.op == diff.Deleted {
+			delete(h.told, c.id)
+		}
+	}
+	for id, version := range read {
+		if !h.same(h.told[id], version) {
+			h.Fatalf("%s was listed with version %v, and %v is told", id, version, h.told[id])
+		}
+		h.told[id] = version // what does not count is not told, and known from now on
+	}
+	for id := range h.told {
+		if _, ok := read[id]; ok {
+			continue
+		}
+		if h.missed[id]++; h.missed[id] > 1 {
+			h.Fatalf("%s is missing for the second time, and not deleted", id)
+		}
+	}
+	maps.DeleteFunc(h.missed, func(id string, _ int) bool { _, ok := h.told[id]; return !ok })
+	if h.last.suspected == 0 {
+		h.by = h.heeds
 	}
 }

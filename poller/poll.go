@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"github.com/synthook/synthook/diff"
 	"github.com/synthook/synthook/hashstore"
 )
 
@@ -77,8 +76,13 @@ func (a *attempt) run(ctx context.Context) (err error) {
 		return err
 	}
 	a.storeTime = time.Since(loading)
-	silentFirst := state.Version == 0 && a.baseline != "emit"
-	w, err := a.list(ctx, a.recordType, silentFirst)
+	f := finding{known: state.Records, silent: state.Version == 0 && a.baseline != BaselineEmit, trust: a.trust}
+	same := state.Version == 0
+	if !same {
+		same, a.former = a.recipe.follow(state.Recipe)
+		f.blind = !same && a.former == nil
+	}
+	w, err := a.list(ctx, a.recordType, f.silent)
 	a.result.Pages, a.result.Requests, a.bytes = w.pages, w.requests, w.bytes
 	if err != nil {
 		return err
@@ -86,45 +90,51 @@ func (a *attempt) run(ctx context.Context) (err error) {
 	a.result.Complete, a.result.Records = true, w.listing.Len()
 	reached := time.Now()
 	defer func() { a.storeTime += time.Since(reached) }()
-	d, err := a.Store.Compare(ctx, state, w.listing)
+	d, err := a.Store.Compare(ctx, state, w.comparable())
 	if err != nil {
 		return err
 	}
-	return a.judge(ctx, state, d, silentFirst)
-}
-
-// judge decides what of a complete listing is believed, and writes it.
-func (a *attempt) judge(ctx context.Context, state hashstore.State, d *hashstore.Difference, silentFirst bool) error {
-	rebased := state.Version > 0 && state.Recipe != a.recipe
-	if d.Unchanged() && !rebased && !a.doubted {
+	if d.Unchanged() && same && !a.doubted {
 		a.outcome = "unchanged"
 		return a.succeed(ctx, a.DB, doubts{})
 	}
-	a.outcome = "changed"
-	created, updated, missing := d.Counts()
-	switch {
-	case silentFirst:
-		a.outcome, created, updated = "baseline", 0, 0
-	case rebased:
-		a.outcome, updated = "rebased", 0
+	f.difference, f.listed, f.onePage = d, a.result.Records, w.pages == 1
+	return a.judge(ctx, state, d, w, f)
+}
+
+// judge decides what of a complete listing is believed, and writes it.
+func (a *attempt) judge(ctx context.Context, state hashstore.State, d *hashstore.Difference, w *walk, f finding) error {
+	decided := f.decide(a.before, a.time())
+	a.outcome, a.result.Suspected, a.result.Quarantined = decided.outcome, len(decided.suspected), len(decided.held)
+	if len(decided.held) > 0 {
+		return a.recordAlone(ctx, decided.after)
 	}
-	s := sighting{known: state.Records, listed: a.result.Records, onePage: a.result.Pages == 1, missing: make([]uint64, 0, missing)}
-	for item := range d.Missing() {
-		s.missing = append(s.missing, item.Place)
+	a.result.Created, a.result.Updated, a.result.Deleted = decided.created, decided.updated, len(decided.deleted)
+	a.result.Events = a.result.Created + a.result.Updated + a.result.Deleted
+	var pollID int64
+	c := hashstore.Commit{
+		Delete: decided.deletes,
+		Guard: func(ctx context.Context, tx *sql.Tx) (err error) {
+			pollID, err = a.record(ctx, tx, decided.after)
+			return err
+		},
 	}
-	v := believe(s, a.before)
-	after := a.before.after(v, a.time())
-	a.result.Suspected = len(v.suspected)
-	if len(v.held) > 0 {
-		a.outcome, a.result.Quarantined = "quarantined", len(v.held)
-		after.sample, after.created, after.updated = sample(d), created, updated
-		return a.recordAlone(ctx, after)
+	if a.result.Events > 0 {
+		c.Events = a.events(decided, &pollID)
 	}
-	a.result.Created, a.result.Updated, a.result.Deleted = created, updated, len(v.deleted)
-	if len(v.suspected) > 0 && created+updated+len(v.deleted) == 0 {
-		a.outcome = "suspected"
+	var err error
+	if c.Recipe, err = a.recipe.encode(); err != nil {
+		return err
 	}
-	return a.commit(ctx, state, d, v, after)
+	if w.former != nil {
+		if decided.rebases() {
+			c.Rebase = w.listing
+		} else {
+			c.Recipe = state.Recipe
+		}
+	}
+	a.result.Events, err = a.Store.Commit(ctx, state, d, c)
+	return err
 }
 
 // recordAlone writes what is doubted, and nothing to the hash store.
@@ -135,63 +145,21 @@ func (a *attempt) recordAlone(ctx context.Context, after doubts) error {
 	})
 }
 
-// commit writes what is believed, its events and the poll in one transaction.
-func (a *attempt) commit(ctx context.Context, state hashstore.State, d *hashstore.Difference, v verdict, after doubts) error {
-	var pollID int64
-	a.result.Events = a.result.Created + a.result.Updated + a.result.Deleted
-	c := hashstore.Commit{
-		Recipe: a.recipe,
-		Delete: func(place uint64) bool { return contains(v.deleted, place) },
-		Guard: func(ctx context.Context, tx *sql.Tx) (err error) {
-			pollID, err = a.record(ctx, tx, after)
-			return err
-		},
-	}
-	if a.result.Events > 0 {
-		c.Events = a.events(d, v, &pollID)
-	}
-	events, err := a.Store.Commit(ctx, state, d, c)
-	a.result.Events = events
-	return err
-}
-
-// events are those of the changes that result counts; all of one poll bear one time.
-func (a *attempt) events(d *hashstore.Difference, v verdict, pollID *int64) iter.Seq[hashstore.Event] {
+// events are those of what is told; all of one poll bear one time.
+func (a *attempt) events(decided decision, pollID *int64) iter.Seq[hashstore.Event] {
 	now := a.time()
 	return func(yield func(hashstore.Event) bool) {
-		tell := func(op diff.Op, items iter.Seq[hashstore.Item]) bool {
-			for item := range items {
-				if op == diff.Deleted && !contains(v.deleted, item.Place) {
-					continue
-				}
-				if !yield(hashstore.Event{
-					ProjectID: a.account.projectID, AccountID: a.account.id,
-					Name: a.info.EventPrefix + "." + op.String(), RecordType: a.recordType, RecordID: item.ID,
-					OccurredAt: now, PollID: *pollID,
-				}) {
-					return false
-				}
+		for op, item := range decided.told() {
+			if !yield(hashstore.Event{
+				ProjectID: a.account.projectID, AccountID: a.account.id,
+				Name: a.info.EventPrefix + "." + op.String(), RecordType: a.recordType, RecordID: item.ID,
+				OccurredAt: now, PollID: *pollID,
+			}) {
+				return
 			}
-			return true
-		}
-		_ = (a.result.Created == 0 || tell(diff.Created, d.Created())) &&
-			(a.result.Updated == 0 || tell(diff.Updated, d.Updated())) &&
-			(a.result.Deleted == 0 || tell(diff.Deleted, d.Missing()))
-	}
-}
-
-// sample names some of the missing records, for whoever decides.
-func sample(d *hashstore.Difference) []string {
-	ids := make([]string, 0, sampleSize)
-	for item := range d.Missing() {
-		if ids = append(ids, item.ID); len(ids) == sampleSize {
-			break
 		}
 	}
-	return ids
 }
-
-const sampleSize = 20
 
 // log writes the poll's one line. It holds counts and names of record types, never an
 // id or a content of a record.

@@ -199,6 +199,7 @@ type directory struct {
 type person struct {
 	id   string
 	name string
+	seat string // another field; ignored by some
 }
 
 func newDirectory(t testing.TB) *directory {
@@ -224,7 +225,7 @@ func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	to := min(from+size, len(d.records))
 	items := []map[string]string{}
 	for _, p := range d.records[from:to] {
-		items = append(items, map[string]string{"id": p.id, "name": p.name})
+		items = append(items, map[string]string{"id": p.id, "name": p.name, "seat": p.seat})
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string]any{"items": items, "has_more": to < len(d.records)})
@@ -234,7 +235,7 @@ func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (d *directory) staff(n int) {
 	d.change(func([]person) (records []person) {
 		for i := range n {
-			records = append(records, person{strconv.Itoa(i + 1), fmt.Sprintf("person %d", i+1)})
+			records = append(records, person{id: strconv.Itoa(i + 1), name: fmt.Sprintf("person %d", i+1)})
 		}
 		return records
 	})

@@ -29,6 +29,8 @@ type Stream struct {
 	Schedule, ScheduleFrom                   string // the one in force
 	Baseline                                 string // silent or emit
 	IgnorePaths                              []string
+	QuarantineThreshold                      int // percent: more of the records missing in one poll (and more than ten) are held
+	ReleaseAfter                             int // listings that miss the very same records decide a quarantine; 0: only a person does
 	NextPollAt                               time.Time
 	LastPollAt, LastCompleteAt, LastChangeAt time.Time
 	LastDurationMS                           int64
@@ -86,7 +88,7 @@ func (s *Streams) Get(ctx context.Context, projectID, accountID, recordType stri
 func (s *Streams) streams(ctx context.Context, where string, args ...any) ([]Stream, error) {
 	rows, err := s.DB.QueryContext(ctx, `SELECT s.id, s.account_id, s.record_type, a.provider, a.state, s.paused,
 			s.schedule, a.schedule AS account_schedule, coalesce(r.schedule, '') AS type_schedule,
-			CASE WHEN s.baseline = '' THEN a.baseline ELSE s.baseline END AS baseline, s.ignore_paths,
+			CASE WHEN s.baseline = '' THEN a.baseline ELSE s.baseline END AS baseline, s.ignore_paths, s.quarantine_percent, s.release_after,
 			s.next_poll_at, s.last_poll_at, s.last_complete_at, s.last_change_at, s.last_duration_ms, s.last_error, s.failures, s.polls, s.records,
 			coalesce(length(d.suspected) / 8, 0) AS suspected, coalesce(length(d.quarantined) / 8, 0) AS quarantined,
 			coalesce(d.approved, false) AS approved, coalesce(d.reason, '') AS reason, coalesce(d.sample, '[]') AS sample,
@@ -120,7 +122,7 @@ func (s *Streams) scan(rows *sql.Rows) (Stream, error) {
 	var accountState, own, account, recordType, ignore, sample string
 	var paused bool
 	var next, last, complete, change, since sql.NullTime
-	if err := rows.Scan(&v.ID, &v.AccountID, &v.RecordType, &v.Provider, &accountState, &paused, &own, &account, &recordType, &v.Baseline, &ignore,
+	if err := rows.Scan(&v.ID, &v.AccountID, &v.RecordType, &v.Provider, &accountState, &paused, &own, &account, &recordType, &v.Baseline, &ignore, &v.QuarantineThreshold, &v.ReleaseAfter,
 		&next, &last, &complete, &change, &v.LastDurationMS, &v.LastError, &v.Failures, &v.Polls, &v.Records,
 		&v.Suspected, &q.Missing, &q.Approved, &q.Reason, &sample, &q.Created, &q.Updated, &q.Polls, &since); err != nil {
 		return Stream{}, err
@@ -167,10 +169,14 @@ func (k *core) providerSchedule(provider, recordType string) string {
 // StreamUpdate changes what is not nil; an empty schedule or baseline returns to the
 // next in precedence.
 type StreamUpdate struct {
-	Schedule, Baseline *string
-	IgnorePaths        *[]string // added to the connector's
-	Paused             *bool
+	Schedule, Baseline  *string
+	IgnorePaths         *[]string // added to the connector's
+	QuarantineThreshold *int      // percent, 1 to 100
+	ReleaseAfter        *int      // 2 or more; 0: never
+	Paused              *bool
 }
+
+const maxReleaseAfter = 1000
 
 // Update changes a stream. Polls under way are revoked where they would end otherwise
 // than the update wants.
@@ -212,6 +218,13 @@ func (s *Streams) update(ctx context.Context, tx *sql.Tx, id int64, u StreamUpda
 			return err
 		}
 	}
+	if u.QuarantineThreshold != nil || u.ReleaseAfter != nil {
+		_, err := tx.ExecContext(ctx, `UPDATE streams SET quarantine_percent = coalesce($1, quarantine_percent), release_after = coalesce($2, release_after),
+			fence = fence + 1, lease_owner = '', lease_until = NULL WHERE id = $3`, u.QuarantineThreshold, u.ReleaseAfter, id)
+		if err := set("quarantine", err); err != nil {
+			return err
+		}
+	}
 	if u.Schedule != nil {
 		_, err := tx.ExecContext(ctx, `UPDATE streams SET schedule = $1 WHERE id = $2`, *u.Schedule, id)
 		if err := set("schedule", err); err != nil {
@@ -237,6 +250,12 @@ func (s *Streams) checkUpdate(stream Stream, u StreamUpdate) error {
 	}
 	if u.Baseline != nil && *u.Baseline != "" && *u.Baseline != BaselineSilent && *u.Baseline != BaselineEmit {
 		return invalid("baseline", "must be silent, emit or empty")
+	}
+	if p := u.QuarantineThreshold; p != nil && (*p < 1 || *p > 100) {
+		return invalid("quarantine_threshold", "must be a percentage from 1 to 100")
+	}
+	if n := u.ReleaseAfter; n != nil && *n != 0 && (*n < 2 || *n > maxReleaseAfter) {
+		return invalid("release_after", "must be 2 to %d listings, or 0 for never", maxReleaseAfter)
 	}
 	if u.IgnorePaths != nil {
 		var info providers.StreamInfo

@@ -94,7 +94,7 @@ func TestStreamUpdated(t *testing.T) {
 			}
 			return s
 		}
-		yes, no, emit, none := true, false, BaselineEmit, ""
+		yes, no, emit, inherited := true, false, BaselineEmit, ""
 		if s := update(StreamUpdate{Paused: &yes}); s.State != StreamPaused {
 			t.Errorf("%+v", s)
 		}
@@ -107,11 +107,11 @@ func TestStreamUpdated(t *testing.T) {
 		if got := r.poll(a); got.Created != 3 {
 			t.Errorf("%+v", got)
 		}
-		if s := update(StreamUpdate{Baseline: &none}); s.Baseline != BaselineSilent {
+		if s := update(StreamUpdate{Baseline: &inherited}); s.Baseline != BaselineSilent {
 			t.Errorf("%+v", s)
 		}
-		wrong, loud, paths := "1ms", "loud", []string{"a..b"}
-		for field, u := range map[string]StreamUpdate{"schedule": {Schedule: &wrong}, "baseline": {Baseline: &loud}, "ignore_paths": {IgnorePaths: &paths}} {
+		wrong, loud, paths, none, one := "1ms", "loud", []string{"a..b"}, 0, 1
+		for field, u := range map[string]StreamUpdate{"quarantine_threshold": {QuarantineThreshold: &none}, "release_after": {ReleaseAfter: &one}, "schedule": {Schedule: &wrong}, "baseline": {Baseline: &loud}, "ignore_paths": {IgnorePaths: &paths}} {
 			_, err := r.streams.Update(ctx, DefaultProject, a.ID, "employees", u)
 			if refusal, ok := errors.AsType[*InvalidError](err); !ok || refusal.Field != field {
 				t.Errorf("%s: %v", field, err)

@@ -88,7 +88,11 @@ func TestStreamCommands(t *testing.T) {
 	i.ok("stream explain "+id+" employees", "24h, which comes from the account", "lastSeen, devices.*.battery")
 	i.ok("stream update "+id+" employees --ignore= --paused", "paused")
 	i.ok("stream explain "+id+" employees", "The stream is paused: synthook stream update "+id+" employees --paused=false")
-	i.ok("stream update "+id+" employees --paused=false", "employees")
+	i.ok("stream update "+id+" employees --paused=false", "more than 10% missing")
+	i.ok("stream update "+id+" employees --quarantine-threshold 20% --release-after 3", "more than 20% missing, released after 3 equal listings")
+	if r := i.run("stream", "update", id, "employees", "--quarantine-threshold", "half"); r.status != exitUsage || !strings.Contains(r.stderr, "percentage") {
+		t.Errorf("a threshold that is none: %+v", r)
+	}
 	i.ok("stream poll "+id+" employees", "a poll is requested")
 	i.ok("stream poll "+id+" employees --wait", "complete: 40 records on 3 pages; created 0, updated 0, deleted 0")
 	i.ok("stream show "+id+" employees", "records:", "40")

@@ -99,19 +99,32 @@ returns to the next in precedence: stream, account, record type, provider, 1h.`,
 func (a *app) streamUpdateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "update ACCOUNT_ID RECORD_TYPE",
-		Short: "Change a stream: ignored paths, baseline, paused",
+		Short: "Change a stream: ignored paths, baseline, quarantine, paused",
 		Example: `  synthook stream update ACCOUNT_ID employees --ignore lastSeen --ignore 'devices.*.battery'
+  synthook stream update ACCOUNT_ID employees --quarantine-threshold 20% --release-after 3
   synthook stream update ACCOUNT_ID employees --paused`,
 		Args: arguments("ACCOUNT_ID", "RECORD_TYPE"),
 	}
 	flags := cmd.Flags()
 	ignore := flags.StringArray("ignore", nil, "`PATH` whose changes mean nothing, added to the present ones and the connector's own (repeat for several; '' first empties the stream's list)")
 	baseline := flags.String("baseline", "", "What a first listing does: silent or emit; '' returns to the account's")
+	threshold := flags.String("quarantine-threshold", "", "Hold a poll that misses more than `PERCENT` of the records (and more than ten), e.g. 10%")
+	release := flags.Int("release-after", 0, "Believe what is held when `N` complete listings in a row miss the very same records; 0: only when approved")
 	paused := flags.Bool("paused", false, "Stop polling it; --paused=false polls again")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var update api.StreamUpdate
 		if flags.Changed("baseline") {
 			update.Baseline = baseline
+		}
+		if flags.Changed("quarantine-threshold") {
+			percent, err := strconv.Atoi(strings.TrimSuffix(*threshold, "%"))
+			if err != nil {
+				return usageError("--quarantine-threshold %q is not a whole percentage like 10%%", *threshold)
+			}
+			update.QuarantineThreshold = &percent
+		}
+		if flags.Changed("release-after") {
+			update.ReleaseAfter = release
 		}
 		if flags.Changed("paused") {
 			update.Paused = paused
@@ -212,6 +225,15 @@ func (a *app) streamDecideCommand(verb, short, long string) *cobra.Command {
 	}
 }
 
+// describeRule says what is held, and how long.
+func describeRule(s api.Stream) string {
+	rule := fmt.Sprintf("more than %d%% missing", s.QuarantineThreshold)
+	if s.ReleaseAfter > 0 {
+		rule += fmt.Sprintf(", released after %d equal listings", s.ReleaseAfter)
+	}
+	return rule
+}
+
 func describeStream(w io.Writer, s api.Stream) {
 	field(w, "account", s.AccountID)
 	field(w, "record type", s.RecordType)
@@ -220,6 +242,7 @@ func describeStream(w io.Writer, s api.Stream) {
 	field(w, "schedule", s.Schedule+" (from "+strings.ReplaceAll(s.ScheduleFrom, "_", " ")+")")
 	field(w, "baseline", s.Baseline)
 	field(w, "ignored paths", strings.Join(s.IgnorePaths, " "))
+	field(w, "quarantine", describeRule(s))
 	field(w, "records", strconv.FormatInt(s.Records, 10))
 	if s.Suspected > 0 {
 		field(w, "missing once", strconv.Itoa(s.Suspected))
@@ -234,7 +257,7 @@ func describeStream(w io.Writer, s api.Stream) {
 	}
 	field(w, "next poll", momentOf(s.NextPollAt))
 	if q := s.Quarantine; q != nil {
-		field(w, "quarantine", fmt.Sprintf("%s since %s", q.Reason, moment(q.Since)))
+		field(w, "quarantined", fmt.Sprintf("%s since %s", q.Reason, moment(q.Since)))
 		field(w, "held", fmt.Sprintf("%d missing, %d created, %d updated; found by %d polls", q.Missing, q.Created, q.Updated, q.Polls))
 		field(w, "missing are", strings.Join(q.Sample, " "))
 	}

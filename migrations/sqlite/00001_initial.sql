@@ -62,6 +62,8 @@ CREATE TABLE streams (
     schedule         text      NOT NULL DEFAULT '', -- '': the next in precedence
     baseline         text      NOT NULL DEFAULT '' CHECK (baseline IN ('', 'silent', 'emit')), -- '': the account's
     ignore_paths     text      NOT NULL DEFAULT '[]', -- JSON array, added to the connector's
+    quarantine_percent integer NOT NULL DEFAULT 10 CHECK (quarantine_percent BETWEEN 1 AND 100), -- more of the records missing at once are held
+    release_after    integer   NOT NULL DEFAULT 0 CHECK (release_after = 0 OR release_after >= 2), -- equal listings that decide a quarantine; 0: only a person does
     paused           boolean   NOT NULL DEFAULT false,
     next_poll_at     timestamp,            -- NULL: not scheduled
     lease_owner      text      NOT NULL DEFAULT '',
@@ -120,7 +122,7 @@ CREATE TABLE stream_states (
     root       integer   NOT NULL, -- xxhash64 of the part digests, seeded with records
     records    integer   NOT NULL CHECK (records >= 0),
     bits       integer NOT NULL CHECK (bits BETWEEN 0 AND 24), -- 2^bits parts
-    recipe     text      NOT NULL, -- what was hashed: canonical version, rules, key
+    recipe     text      NOT NULL, -- JSON: canonical version, rules, mapping, key id; enough to hash by it again
     base_size  integer   NOT NULL,
     delta_size integer   NOT NULL,
     delta_runs integer   NOT NULL,

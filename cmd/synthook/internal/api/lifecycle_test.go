@@ -182,6 +182,10 @@ func TestQuarantine(t *testing.T) {
 			s := get[api.Stream](t, c, stream)
 			return s.State == "quarantined" && s.Quarantine.Missing == 2 && len(s.Quarantine.Sample) == 2
 		})
+		percent, listings := 20, 500
+		if s := send[api.Stream](t, c, http.MethodPatch, stream, api.StreamUpdate{QuarantineThreshold: &percent, ReleaseAfter: &listings}); s.QuarantineThreshold != 20 || s.ReleaseAfter != 500 || s.State != "quarantined" {
+			t.Errorf("the rules of its quarantine: %+v", s)
+		}
 		if s := post[api.Stream](t, c, stream+"/reject", nil); s.Quarantine != nil {
 			t.Errorf("rejected: %+v", s.Quarantine)
 		}

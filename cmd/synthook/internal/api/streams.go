@@ -145,6 +145,7 @@ func showStream(s poller.Stream) Stream {
 	shown := Stream{
 		AccountID: s.AccountID, RecordType: s.RecordType, Provider: s.Provider, State: s.State,
 		Schedule: s.Schedule, ScheduleFrom: s.ScheduleFrom, Baseline: s.Baseline, IgnorePaths: orEmpty(s.IgnorePaths),
+		QuarantineThreshold: s.QuarantineThreshold, ReleaseAfter: s.ReleaseAfter,
 		NextPollAt: optional(s.NextPollAt), LastPollAt: optional(s.LastPollAt), LastCompleteAt: optional(s.LastCompleteAt), LastChangeAt: optional(s.LastChangeAt),
 		LastDurationMS: s.LastDurationMS, LastError: s.LastError, Failures: s.Failures, Polls: s.Polls, Records: s.Records, Suspected: s.Suspected,
 	}

@@ -126,25 +126,27 @@ type AccountUpdate struct {
 
 // Stream is one account × one record type.
 type Stream struct {
-	AccountID      string      `json:"account_id"`
-	RecordType     string      `json:"record_type"`
-	Provider       string      `json:"provider"`
-	State          string      `json:"state" enum:"ok,paused,failing,needs_attention,quarantined,new"`
-	Schedule       string      `json:"schedule" doc:"The one in force."`
-	ScheduleFrom   string      `json:"schedule_from" enum:"stream,account,record_type,provider,default"`
-	Baseline       string      `json:"baseline" enum:"silent,emit"`
-	IgnorePaths    []string    `json:"ignore_paths"`
-	NextPollAt     *time.Time  `json:"next_poll_at,omitempty"`
-	LastPollAt     *time.Time  `json:"last_poll_at,omitempty"`
-	LastCompleteAt *time.Time  `json:"last_complete_at,omitempty"`
-	LastChangeAt   *time.Time  `json:"last_change_at,omitempty"`
-	LastDurationMS int64       `json:"last_duration_ms"`
-	LastError      string      `json:"last_error,omitempty"`
-	Failures       int         `json:"failures" doc:"In a row."`
-	Polls          int64       `json:"polls"`
-	Records        int64       `json:"records" doc:"In the last complete listing."`
-	Suspected      int         `json:"suspected" doc:"Missing once; deleted when missing again."`
-	Quarantine     *Quarantine `json:"quarantine,omitempty"`
+	AccountID           string      `json:"account_id"`
+	RecordType          string      `json:"record_type"`
+	Provider            string      `json:"provider"`
+	State               string      `json:"state" enum:"ok,paused,failing,needs_attention,quarantined,new"`
+	Schedule            string      `json:"schedule" doc:"The one in force."`
+	ScheduleFrom        string      `json:"schedule_from" enum:"stream,account,record_type,provider,default"`
+	Baseline            string      `json:"baseline" enum:"silent,emit"`
+	IgnorePaths         []string    `json:"ignore_paths"`
+	QuarantineThreshold int         `json:"quarantine_threshold" doc:"Percent: more of the records missing in one poll (and more than ten) are held."`
+	ReleaseAfter        int         `json:"release_after" doc:"So many listings that miss the very same records decide a quarantine; 0: only a person does."`
+	NextPollAt          *time.Time  `json:"next_poll_at,omitempty"`
+	LastPollAt          *time.Time  `json:"last_poll_at,omitempty"`
+	LastCompleteAt      *time.Time  `json:"last_complete_at,omitempty"`
+	LastChangeAt        *time.Time  `json:"last_change_at,omitempty"`
+	LastDurationMS      int64       `json:"last_duration_ms"`
+	LastError           string      `json:"last_error,omitempty"`
+	Failures            int         `json:"failures" doc:"In a row."`
+	Polls               int64       `json:"polls"`
+	Records             int64       `json:"records" doc:"In the last complete listing."`
+	Suspected           int         `json:"suspected" doc:"Missing once; deleted when missing again."`
+	Quarantine          *Quarantine `json:"quarantine,omitempty"`
 }
 
 // Quarantine is a change too big to believe, held for a decision.
@@ -162,10 +164,12 @@ type Quarantine struct {
 // StreamUpdate changes what is present; an empty schedule or baseline returns to the
 // next in precedence.
 type StreamUpdate struct {
-	Schedule    *string   `json:"schedule,omitempty" example:"15m"`
-	Baseline    *string   `json:"baseline,omitempty" enum:",silent,emit"`
-	IgnorePaths *[]string `json:"ignore_paths,omitempty"`
-	Paused      *bool     `json:"paused,omitempty"`
+	Schedule            *string   `json:"schedule,omitempty" example:"15m"`
+	Baseline            *string   `json:"baseline,omitempty" enum:",silent,emit"`
+	IgnorePaths         *[]string `json:"ignore_paths,omitempty"`
+	QuarantineThreshold *int      `json:"quarantine_threshold,omitempty" minimum:"1" maximum:"100" doc:"Percent."`
+	ReleaseAfter        *int      `json:"release_after,omitempty" minimum:"0" maximum:"1000" doc:"2 or more listings; 0: never."`
+	Paused              *bool     `json:"paused,omitempty"`
 }
 
 // RecordTypeSchedule is a project's schedule for one record type.
