@@ -12,9 +12,9 @@ import (
 // shifted, a permission that was taken away, a provider having a bad day. What is
 // decided here, from one complete listing and what was doubted before it:
 //
-//   - one page holds everything: missing is deleted, as long as it is fewer than half
-//     of what was known (another customer's list, or a permission taken away, is one
-//     page too);
+//   - one page holds everything, and could hold all that is known: missing is deleted,
+//     as long as it is fewer than half of that (another customer's list, or a permission
+//     taken away, is one page too);
 //   - else missing is suspected first, and deleted when missing again in the next
 //     complete listing;
 //   - more than max(10, a tenth) missing, or an empty listing where there were

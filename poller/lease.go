@@ -40,6 +40,19 @@ func (c *claim) key() string { return c.account.id + "/" + c.recordType }
 // time is the database's time.
 func (c *claim) time() time.Time { return time.Now().Add(c.clock).UTC() }
 
+// adopt frees the streams that a process before this one held, once, where the database
+// is one process's alone: nobody needs to wait for the lease of one that was killed.
+func (p *Poller) adopt(ctx context.Context, orphaned *bool) error {
+	if p.skipLocked != "" || !*orphaned {
+		return nil
+	}
+	if _, err := p.DB.ExecContext(ctx, `UPDATE streams SET lease_owner = '', lease_until = NULL WHERE lease_until IS NOT NULL AND lease_owner <> $1`, p.owner); err != nil {
+		return fmt.Errorf("free leases: %w", err)
+	}
+	*orphaned = false
+	return nil
+}
+
 // claimDue takes the leases of up to limit streams that are due, longest waiting first.
 // An account never has more than PerAccount polls under way, over all processes.
 func (p *Poller) claimDue(ctx context.Context, limit int) ([]*claim, error) {

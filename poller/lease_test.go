@@ -389,3 +389,21 @@ func survivesTheDatabase(t *testing.T, location string) {
 	})
 	waitFor(t, "the stream well again", func() bool { return direct.stream(a).State == StreamOK })
 }
+
+// A SQLite database is one process's alone: when that is killed, the next one does not
+// wait for its leases.
+func TestEmbeddedDatabaseHasNoOrphans(t *testing.T) {
+	r := newRig(t, migrationstest.Open(t, migrationstest.SQLite(t)).DB)
+	r.config.Lease = time.Hour
+	r.people.staff(3)
+	a := r.account(nil)
+	if _, err := r.newPoller().claimOne(t.Context(), r.stream(a).ID); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = r.newPoller().Run(ctx) })
+	defer running.Wait()
+	defer cancel()
+	waitFor(t, "a poll of what the killed process held", func() bool { return r.stream(a).Polls == 1 })
+}

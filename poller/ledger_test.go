@@ -33,7 +33,7 @@ func (l *ledger) poll(ctx context.Context) (outcome, error) {
 		return outcome{}, nil // what the provider does is an outcome
 	}
 	found := l.compare(w.comparable())
-	f := finding{difference: found, known: len(l.known), listed: w.listing.Len(), onePage: w.pages == 1, silent: silent, trust: l.trust}
+	f := finding{difference: found, known: len(l.known), listed: w.listing.Len(), onePage: w.onePage(len(l.known)), silent: silent, trust: l.trust}
 	d := f.decide(l.doubts, time.Time{})
 	l.doubts = d.after
 	o := outcome{complete: true, held: len(d.held), suspected: len(d.suspected)}

@@ -75,6 +75,7 @@ type walk struct {
 	listing  *hashstore.Listing
 	former   *hashstore.Listing // the same records by the former recipe; nil: there is none
 	pages    int                // of the last listing
+	capacity int                // records that one of its pages can hold; 0: not known
 	requests int                // of all listings
 	bytes    int64
 }
@@ -109,6 +110,7 @@ func (pl *plan) walk(ctx context.Context, recordType string, w *walk) error {
 			return err
 		}
 		w.pages++
+		w.capacity = page.Capacity
 		for i, record := range page.Records {
 			err := pl.add(w.listing, pl.canonical, record)
 			if err == nil && pl.former != nil {
@@ -132,6 +134,11 @@ func (pl *plan) add(l *hashstore.Listing, canonical *diff.Canonicalizer, record 
 	l.Add(record.ID, place, pl.seal.Fingerprint(place, content))
 	return nil
 }
+
+// onePage tells whether nothing can have shifted between pages: there was one, and what
+// is known would fit on it. A list of several pages that has one all of a sudden was
+// rather cut short.
+func (w *walk) onePage(known int) bool { return w.pages == 1 && known <= w.capacity }
 
 // comparable is the listing that can be compared with what is known.
 func (w *walk) comparable() *hashstore.Listing {

@@ -42,8 +42,8 @@ type change struct {
 //     another content than was told last, deleted of one that is known and was not listed:
 //     none of them twice for one change;
 //   - deleted is only told of a record that two complete listings in a row lacked, or
-//     that a person approved, or that a listing of one page lacked beside fewer than half
-//     of the known. So a record that exists during the whole of both listings is deleted
+//     that a person approved, or that a listing of one page with room for all that is
+//     known lacked, beside fewer than half of those. So a record that exists during the whole of both listings is deleted
 //     only if both skipped it, which no listing does in which nothing moved, nor one that
 //     a keyset cursor leads through, unless the provider itself withheld the record;
 //   - after a complete listing that is not held, everything it showed has been told;
@@ -298,7 +298,7 @@ func (h *history) checkTold(read map[string]version) {
 			missing, known = missing-1, known-1
 		}
 	}
-	onePage := h.now().pages == 1 && 2*missing < known
+	onePage := h.now().pages == 1 && len(h.told) <= h.size && 2*missing < known
 	first := !h.based
 	if h.based = true; first && !h.emit {
 		maps.Copy(h.told, read)

@@ -98,7 +98,7 @@ func (a *attempt) run(ctx context.Context) (err error) {
 		a.outcome = "unchanged"
 		return a.succeed(ctx, a.DB, doubts{})
 	}
-	f.difference, f.listed, f.onePage = d, a.result.Records, w.pages == 1
+	f.difference, f.listed, f.onePage = d, a.result.Records, w.onePage(state.Records)
 	return a.judge(ctx, state, d, w, f)
 }
 

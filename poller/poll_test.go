@@ -164,6 +164,22 @@ func TestOnePageNeedsNoConfirmation(t *testing.T) {
 	})
 }
 
+// A list of two pages that has one all of a sudden may have been cut short.
+func TestOnePageWithoutRoomForAllIsConfirmed(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.people.staff(13)
+		a := r.account(nil)
+		r.poll(a)
+		r.people.remove("11", "12", "13")
+		if got := r.poll(a); got.Pages != 1 || got.Suspected != 3 || got.Deleted != 0 {
+			t.Fatalf("at first sight: %+v", got)
+		}
+		if got := r.poll(a); got.Deleted != 3 {
+			t.Fatalf("missing again: %+v", got)
+		}
+	})
+}
+
 func TestEmptyStreamHasABaseline(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
 		a := r.account(nil)

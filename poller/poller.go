@@ -167,9 +167,13 @@ func (p *Poller) Run(ctx context.Context) error {
 	slots := make(chan struct{}, p.Concurrency)
 	var polls sync.WaitGroup
 	defer polls.Wait()
-	wait := lookEvery
+	wait, orphaned := lookEvery, true
 	for ctx.Err() == nil {
-		claims, err := p.claimDue(ctx, p.Concurrency-len(slots))
+		var claims []*claim
+		err := p.adopt(ctx, &orphaned)
+		if err == nil {
+			claims, err = p.claimDue(ctx, p.Concurrency-len(slots))
+		}
 		switch {
 		case err != nil:
 			wait = min(2*wait, lookAgain)

@@ -62,6 +62,7 @@ func newClient(s *setup, o Options) *Client {
 // Page is one page of a listing.
 type Page struct {
 	Number   int // 1-based
+	Capacity int // the most records that a page can hold; 0: the provider decides
 	Records  []Record
 	Requests int   // made for this page, new tries included
 	Bytes    int64 // of its answer

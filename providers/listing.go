@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"hash/maphash"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -46,7 +47,7 @@ func newListing(cl *Client, s *stream) *listing {
 
 // next reads one page; more is false after the last.
 func (l *listing) next(ctx context.Context) (page Page, more bool, err error) {
-	page.Number = l.page + 1
+	page.Number, page.Capacity = l.page+1, l.capacity()
 	r, err := l.cl.request(l.stream, l.place)
 	if err != nil {
 		return page, false, err
@@ -67,6 +68,14 @@ func (l *listing) next(ctx context.Context) (page Page, more bool, err error) {
 		page.Records = nil
 	}
 	return page, more, err
+}
+
+// capacity is the most records that a page can hold; 0: the provider decides.
+func (l *listing) capacity() int {
+	if l.stream.paging.end.signal == endOnly {
+		return math.MaxInt
+	}
+	return l.place.size
 }
 
 // read takes the records of a page and their ids.
