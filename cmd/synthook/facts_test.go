@@ -29,6 +29,7 @@ func TestDocumentsStateTheFacts(t *testing.T) {
 		_, recordType, _ = strings.Cut(recordType, "_")
 		stated["wire-format.md"] = append(stated["wire-format.md"], recordType)
 	}
+	stated["dependencies.md"] = directModules(t)
 	for file, facts := range stated {
 		text, err := os.ReadFile("../../docs/" + file)
 		if err != nil {
@@ -40,6 +41,23 @@ func TestDocumentsStateTheFacts(t *testing.T) {
 			}
 		}
 	}
+}
+
+// directModules are the modules that go.mod asks for, as docs/dependencies.md writes them.
+func directModules(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile("../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var modules []string
+	for line := range strings.Lines(string(text)) {
+		path, version, ok := strings.Cut(strings.TrimSpace(line), " v")
+		if ok && !strings.Contains(version, "// indirect") {
+			modules = append(modules, "`"+strings.TrimPrefix(path, "github.com/")+"`")
+		}
+	}
+	return modules
 }
 
 // retrySchedule is the schedule as docs/design.md has it.
