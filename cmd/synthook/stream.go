@@ -165,7 +165,7 @@ func (a *app) streamPollCommand() *cobra.Command {
 		Short: "Poll a stream now",
 		Long: `Asks the service to poll a stream now, beside its schedule. With --wait the outcome is
 printed when the poll ends, and the exit status is 1 when it did not complete. Ctrl-C
-stops waiting.`,
+ends the poll.`,
 		Example: "  synthook stream poll ACCOUNT_ID employees --wait --json",
 		Args:    arguments("ACCOUNT_ID", "RECORD_TYPE"),
 	}
@@ -179,7 +179,7 @@ stops waiting.`,
 			return a.print(map[string]bool{"requested": true}, func(w io.Writer) { fmt.Fprintln(w, "a poll is requested; --wait would print what it finds") })
 		}
 		if !a.json {
-			a.note("polling %s of %s (Ctrl-C stops waiting)", args[1], args[0])
+			a.note("polling %s of %s (Ctrl-C ends the poll)", args[1], args[0])
 		}
 		poll.path += "?wait=true"
 		result, err := ask[api.PollResult](a, cmd, poll)
@@ -258,7 +258,10 @@ func describeStream(w io.Writer, s api.Stream) {
 	field(w, "next poll", momentOf(s.NextPollAt))
 	if q := s.Quarantine; q != nil {
 		field(w, "quarantined", fmt.Sprintf("%s since %s", q.Reason, moment(q.Since)))
-		field(w, "held", fmt.Sprintf("%d missing, %d created, %d updated; found by %d polls", q.Missing, q.Created, q.Updated, q.Polls))
+		field(w, "held", fmt.Sprintf("%d missing, %d created, %d updated; listings that found the same: %d", q.Missing, q.Created, q.Updated, q.Polls))
 		field(w, "missing are", strings.Join(q.Sample, " "))
+		if q.Approved {
+			field(w, "approved", "yes: the next complete listing deletes them")
+		}
 	}
 }

@@ -69,7 +69,7 @@ func why(account api.Account, s api.Stream, now time.Time) []string {
 		say("The provider asked for silence until %s.", moment(*account.BlockedUntil))
 	}
 	if q := s.Quarantine; q != nil {
-		say("A change is held since %s because it is too big to believe%s: %d missing, %d created, %d updated, found by %d polls. If it is true: synthook stream approve %s; if not: synthook stream reject %s.",
+		say("A change is held since %s because it is too big to believe%s: %d missing, %d created, %d updated, in listings that found the same: %d. If it is true: synthook stream approve %s; if not: synthook stream reject %s.",
 			moment(q.Since), because(q.Reason), q.Missing, q.Created, q.Updated, q.Polls, id, id)
 		if s.ReleaseAfter > 0 {
 			say("It is believed by itself when %d complete listings in a row miss the very same records.", s.ReleaseAfter)

@@ -20,7 +20,7 @@ func TestWhy(t *testing.T) {
 		"all is well": {api.Account{}, func(*api.Stream) {}, []string{"the schedule 15m, which comes from the record type (precedence: stream, account, record type, provider, 1h). Next: 2026-11-22 11:00:00Z."}},
 		"quarantine": {api.Account{}, func(s *api.Stream) {
 			s.Quarantine = &api.Quarantine{Reason: "40 % are missing", Missing: 40, Since: before, Polls: 2}
-		}, []string{"too big to believe (40 % are missing): 40 missing, 0 created, 0 updated, found by 2 polls. If it is true: synthook stream approve acc employees; if not: synthook stream reject acc employees.", "15m"}},
+		}, []string{"too big to believe (40 % are missing): 40 missing, 0 created, 0 updated, in listings that found the same: 2. If it is true: synthook stream approve acc employees; if not: synthook stream reject acc employees.", "15m"}},
 		"silence":         {api.Account{BlockedUntil: &later}, func(*api.Stream) {}, []string{"silence until 2026-11-22 11:00:00Z", "15m"}},
 		"silence is over": {api.Account{BlockedUntil: &before}, func(*api.Stream) {}, []string{"15m"}},
 		"doubts": {api.Account{}, func(s *api.Stream) { s.Failures, s.LastError, s.Suspected = 1, "status 500", 3 },
