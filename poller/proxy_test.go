@@ -6,11 +6,14 @@ import (
 	"net/url"
 	"sync"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // proxy stands between a program and its database, and can be cut.
 type proxy struct {
 	location string // the database's URL through the proxy
+	network  string
 	target   string
 	listener net.Listener
 	done     sync.WaitGroup
@@ -29,8 +32,17 @@ func newProxy(t *testing.T, location string) *proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{target: u.Host, listener: listener, conns: map[net.Conn]bool{}}
-	u.Host = listener.Addr().String()
+	config, err := pgconn.ParseConfig(location)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{listener: listener, conns: map[net.Conn]bool{}}
+	p.network, p.target = pgconn.NetworkAddress(config.Host, config.Port)
+	// The server may be on a socket, which the URL names in its query.
+	query := u.Query()
+	query.Del("host")
+	query.Set("sslmode", "disable")
+	u.Host, u.RawQuery = listener.Addr().String(), query.Encode()
 	p.location = u.String()
 	p.done.Go(p.accept)
 	t.Cleanup(func() {
@@ -47,7 +59,7 @@ func (p *proxy) accept() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial("tcp", p.target)
+		server, err := net.Dial(p.network, p.target)
 		if err != nil || !p.keep(client, server) {
 			_ = client.Close()
 			continue
