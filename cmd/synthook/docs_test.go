@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -46,22 +48,54 @@ func TestExamplesParse(t *testing.T) {
 	walk(tree(), func(c *cobra.Command) {
 		for line := range strings.Lines(strings.ReplaceAll(c.Example, "\\\n", "")) {
 			_, line, _ = strings.Cut(line, "synthook ")
-			line, _, _ = strings.Cut(line, "  ")
-			line, _, _ = strings.Cut(line, "<")
-			line, _, _ = strings.Cut(line, "#")
-			args := strings.Fields(strings.NewReplacer("'", "", `"`, "").Replace(line))
-			found, rest, err := tree().Find(args)
-			if err == nil {
-				err = found.ParseFlags(rest)
-			}
-			if err == nil && found.Args != nil {
-				err = found.ValidateArgs(found.Flags().Args())
-			}
-			if err != nil {
+			if err := parses(line); err != nil {
 				t.Errorf("%s: synthook %s: %v", c.CommandPath(), line, err)
 			}
 		}
 	})
+}
+
+// So is every command that a document shows.
+func TestCommandsInDocumentsParse(t *testing.T) {
+	files, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err, files)
+	}
+	shown := 0
+	for _, file := range append(files, "../../README.md") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(strings.ReplaceAll(string(text), "\\\n", "")) {
+			command, ok := strings.CutPrefix(strings.TrimPrefix(strings.TrimSpace(line), "go run ./cmd/"), "synthook ")
+			if !ok || strings.HasPrefix(strings.TrimSpace(line), "synthook:") {
+				continue
+			}
+			if shown++; parses(command) != nil {
+				t.Errorf("%s: synthook %s: %v", file, command, parses(command))
+			}
+		}
+	}
+	if shown < 20 {
+		t.Errorf("the documents show only %d commands", shown)
+	}
+}
+
+// parses tells why a command line, without its first word, does not parse.
+func parses(line string) error {
+	line, _, _ = strings.Cut(line, "  ")
+	line, _, _ = strings.Cut(line, "<")
+	line, _, _ = strings.Cut(line, "#")
+	args := strings.Fields(strings.NewReplacer("'", "", `"`, "").Replace(line))
+	found, rest, err := tree().Find(args)
+	if err == nil {
+		err = found.ParseFlags(rest)
+	}
+	if err == nil && found.Args != nil {
+		err = found.ValidateArgs(found.Flags().Args())
+	}
+	return err
 }
 
 func tree() *cobra.Command {
