@@ -180,6 +180,23 @@ func TestOnePageWithoutRoomForAllIsConfirmed(t *testing.T) {
 	})
 }
 
+func TestOldPollsAreForgotten(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.people.staff(3)
+		a := r.account(nil)
+		r.poll(a)
+		between := time.Now()
+		r.people.add(person{id: "4", name: "person 4"})
+		r.poll(a)
+		if n, err := r.streams.PurgePolls(t.Context(), between); err != nil || n != 1 {
+			t.Errorf("%d polls purged, %v", n, err)
+		}
+		if polls, err := r.streams.Polls(t.Context(), r.stream(a).ID, 0, 10); err != nil || len(polls) != 1 || polls[0].Created != 1 {
+			t.Errorf("left: %+v, %v", polls, err)
+		}
+	})
+}
+
 func TestEmptyStreamHasABaseline(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
 		a := r.account(nil)

@@ -77,6 +77,20 @@ type Poll struct {
 	Result
 }
 
+// PurgePolls forgets polls that began before a time and returns how many. Nothing but
+// what is shown of a stream's past depends on them.
+func (s *Streams) PurgePolls(ctx context.Context, before time.Time) (int64, error) {
+	result, err := s.DB.ExecContext(ctx, `DELETE FROM polls WHERE started_at < $1`, before.UTC())
+	if err != nil {
+		return 0, fmt.Errorf("purge polls: %w", err)
+	}
+	n, err := result.RowsAffected()
+	if err != nil {
+		return 0, fmt.Errorf("purge polls: %w", err)
+	}
+	return n, nil
+}
+
 // Polls returns a stream's polls on record, newest first, those before the id before
 // (0: from the newest), at most limit. Their Requests are not on record.
 func (s *Streams) Polls(ctx context.Context, streamID, before int64, limit int) ([]Poll, error) {

@@ -143,15 +143,19 @@ func (s *Service) clean(ctx context.Context) error {
 	}
 }
 
-// cleanOnce removes events, as far as no live webhook needs them, and attempts.
+// cleanOnce removes events, as far as no live webhook needs them, the polls that found
+// them, and attempts.
 func (s *Service) cleanOnce(ctx context.Context, now time.Time) error {
-	var events, attempts int64
+	var events, polls, attempts int64
 	if age := s.settings.EventRetention; age > 0 {
 		needed, err := s.webhooks.Needed(ctx)
 		if err != nil {
 			return err
 		}
 		if events, err = s.store.Prune(ctx, now.Add(-age), needed); err != nil {
+			return err
+		}
+		if polls, err = s.streams.PurgePolls(ctx, now.Add(-age)); err != nil {
 			return err
 		}
 	}
@@ -161,8 +165,8 @@ func (s *Service) cleanOnce(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	if events+attempts > 0 {
-		s.log.Info().Int64("events", events).Int64("attempts", attempts).Msg("removed what is too old")
+	if events+polls+attempts > 0 {
+		s.log.Info().Int64("events", events).Int64("polls", polls).Int64("attempts", attempts).Msg("removed what is too old")
 	}
 	return nil
 }

@@ -48,6 +48,7 @@ type Service struct {
 	db         *migrations.DB
 	store      *hashstore.Store
 	poller     *poller.Poller
+	streams    *poller.Streams
 	dispatcher *dispatch.Dispatcher
 	webhooks   *dispatch.Webhooks
 	api        *api.API

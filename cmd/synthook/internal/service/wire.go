@@ -49,12 +49,13 @@ func (s *Service) wire(ctx context.Context, o Options, k *keys.Keys) (err error)
 		HTTP: guard.DeliveryClient(), UserAgent: agent, Refused: netguard.Refused,
 	})
 	projects := poller.NewProjects(polling)
+	s.streams = poller.NewStreams(polling)
 	if _, err := projects.Ensure(ctx, poller.DefaultProject); err != nil {
 		return fmt.Errorf("make the project %q: %w", poller.DefaultProject, err)
 	}
 	s.api, err = api.New(api.Config{
 		Keys: k, APIKeys: keys.NewAPIKeys(s.db.DB), Catalog: catalog,
-		Projects: projects, Accounts: poller.NewAccounts(polling), Streams: poller.NewStreams(polling), Poller: s.poller,
+		Projects: projects, Accounts: poller.NewAccounts(polling), Streams: s.streams, Poller: s.poller,
 		Webhooks: s.webhooks, Events: s.store, Ready: s.ready, Version: o.Version, Logger: s.log,
 	})
 	return err

@@ -82,7 +82,7 @@ func table(s *Settings) []Setting {
 		{"min-interval", Service, "5m", "a duration of at least 1s, such as 5m", "Shortest interval that a schedule may have", false, durationValue{&s.MinInterval, time.Second}},
 		{"poll-concurrency", Service, "8", "a whole number from 1 to 1000", "Polls at the same time", false, countValue{&s.PollConcurrency, 1000}},
 		{"event-retention", Service, "2160h", "a duration of at least 1h, such as 2160h; 0 keeps everything",
-			"Age at which events leave the log (never before every enabled webhook is past them)", false, retentionValue{&s.EventRetention}},
+			"Age at which events leave the log (never before every enabled webhook is past them), and polls the record", false, retentionValue{&s.EventRetention}},
 		{"attempt-retention", Service, "720h", "a duration of at least 1h, such as 720h; 0 keeps everything", "Age at which delivery attempts are forgotten", false, retentionValue{&s.AttemptRetention}},
 		{"shutdown-timeout", Service, "20s", "a duration of at least 1s, such as 20s", "Longest time that an orderly end may take", false, durationValue{&s.ShutdownTimeout, time.Second}},
 		{"log-level", Service, "info", "trace, debug, info, warn or error", "Least level that is logged", false, levelValue{&s.LogLevel}},
