@@ -85,10 +85,12 @@ func (a *API) internal(ctx context.Context, err error) *huma.ErrorModel {
 
 // databaseGone recognises that a statement failed for the want of a connection.
 func databaseGone(err error) bool {
+	if _, connect := errors.AsType[*pgconn.ConnectError](err); connect {
+		return true // whatever the server gave as its reason
+	}
 	if p, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return strings.HasPrefix(p.Code, "57P") || strings.HasPrefix(p.Code, "08") || p.Code == "53300"
 	}
-	_, connect := errors.AsType[*pgconn.ConnectError](err)
 	_, network := errors.AsType[*net.OpError](err)
-	return connect || network || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	return network || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
