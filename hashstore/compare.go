@@ -76,6 +76,10 @@ type comparison struct {
 	origins       []int
 
 	pending []pending
+
+	// What a partial listing says is gone: ids in their stored form, and places, ascending.
+	gone       map[string]bool
+	gonePlaces []uint64
 }
 
 // settleDiffering settles the parts whose digests differ and returns those that still do.
@@ -153,9 +157,14 @@ func (c *comparison) compare(p int, blob []byte) error {
 		switch op {
 		case diff.Created:
 			c.created = append(c.created, c.groups.start[p]+new)
+			c.gain(p, c.listed[new].Fingerprint)
 		case diff.Updated:
 			c.updated = append(c.updated, c.groups.start[p]+new)
+			c.gain(p, c.listed[new].Fingerprint-c.known[old].Fingerprint)
 		case diff.Deleted:
+			if !c.misses(c.known[old].Place) {
+				return
+			}
 			if origin := c.origins[old]; origin >= 0 {
 				missing = append(missing, unnamed{base: origin, missing: len(c.missing.records)})
 				c.missing.add(c.known[old].Place, c.known[old].Fingerprint, nil)

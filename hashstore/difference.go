@@ -21,6 +21,8 @@ type Difference struct {
 	missing          list            // ascending by place, by id within a place
 	shared           map[uint64]bool // places that two records have, here or there
 	touched          []touch         // what the runs hold of each part
+
+	partial *comparison // not nil: the listing says nothing about absence
 }
 
 // touch says what has happened to a part since it was folded last.
@@ -47,7 +49,8 @@ func (d *Difference) Created() iter.Seq[Item] { return d.items(d.created) }
 // Updated are the records that are known with another fingerprint.
 func (d *Difference) Updated() iter.Seq[Item] { return d.items(d.updated) }
 
-// Missing are the known records that the listing lacks.
+// Missing are the known records that the listing lacks; of a partial compare, those that
+// are said to be gone.
 func (d *Difference) Missing() iter.Seq[Item] {
 	return func(yield func(Item) bool) {
 		for _, r := range d.missing.records {

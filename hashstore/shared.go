@@ -30,15 +30,20 @@ func (c *comparison) compareByID(p pending, ids []byte) error {
 		at := find(known[r.place], c.listing.id(r))
 		if at < 0 {
 			c.created = append(c.created, position)
+			c.gain(p.part, r.fingerprint)
 			continue
 		}
 		if known[r.place][at].fingerprint != r.fingerprint {
 			c.updated = append(c.updated, position)
+			c.gain(p.part, r.fingerprint-known[r.place][at].fingerprint)
 		}
 		known[r.place] = slices.Delete(known[r.place], at, at+1)
 	}
 	for place, gone := range known {
 		for _, k := range gone {
+			if c.partial != nil && !c.gone[string(k.id)] {
+				continue
+			}
 			c.missing.add(place, k.fingerprint, k.id)
 		}
 	}
