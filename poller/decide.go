@@ -2,6 +2,7 @@ package poller
 
 import (
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/synthook/synthook/diff"
@@ -23,9 +24,36 @@ type finding struct {
 	known   int  // records in the hash store
 	listed  int  // records in the listing
 	onePage bool // nothing can shift between pages
+	partial bool // the listing is of changes alone: missing is what it says is gone
 	silent  bool // a first listing, of which nothing is told
-	blind   bool // what is known was hashed otherwise: an update can't be told
 	trust   trust
+	following
+
+	confirms bool // a single record can be asked for
+	replies
+}
+
+// sighting is the finding without what is listed.
+func (f finding) sighting() sighting {
+	_, _, missing := f.Counts()
+	s := sighting{known: f.known, listed: f.listed, onePage: f.onePage, partial: f.partial, missing: make([]uint64, 0, missing), replies: f.replies, trust: f.trust}
+	for item := range f.Missing() {
+		s.missing = append(s.missing, item.Place)
+	}
+	return s
+}
+
+// changes are the records that are listed and not known so.
+func (f finding) changes() int {
+	created, updated, _ := f.Counts()
+	return created + updated
+}
+
+// sees tells whether an update can be told. By another mapping it can where most of what
+// is known reads as it did: the new one reads the same content.
+func (f finding) sees() bool {
+	created, updated, _ := f.Counts()
+	return !f.blind && (!f.mapped || 2*updated <= f.listed-created)
 }
 
 // decision is what a poll makes of a finding: what is told, what is doubted. It is
@@ -41,33 +69,45 @@ type decision struct {
 // decide judges a finding by what was doubted before it.
 func (f finding) decide(before doubts, now time.Time) decision {
 	d := decision{finding: f, outcome: "changed"}
-	created, updated, missing := f.Counts()
-	d.created, d.updated = created, updated
+	d.created, d.updated, _ = f.Counts()
 	switch {
 	case f.silent:
 		d.outcome, d.created, d.updated = "baseline", 0, 0
-	case f.blind:
+	case !f.sees():
 		d.outcome, d.updated = "rebased", 0
 	}
-	s := sighting{known: f.known, listed: f.listed, onePage: f.onePage, missing: make([]uint64, 0, missing), trust: f.trust}
-	for item := range f.Missing() {
-		s.missing = append(s.missing, item.Place)
+	if s := f.sighting(); f.partial {
+		d.verdict = believePart(s, before, f.changes())
+	} else {
+		d.verdict = believe(s, before)
 	}
-	d.verdict = believe(s, before)
 	d.after = before.after(d.verdict, now)
+	if d.after.hiddenSample = before.hiddenSample; !f.partial {
+		d.after.hiddenSample = d.sample(d.hidden)
+	}
 	switch {
+	case d.relist:
+		d.outcome, d.created, d.updated = "relisting", 0, 0
 	case len(d.held) > 0:
 		d.outcome = "quarantined"
-		d.after.sample, d.after.created, d.after.updated = d.sample(), d.created, d.updated
+		d.after.sample, d.after.created, d.after.updated = d.sample(d.held), d.created, d.updated
 	case len(d.suspected) > 0 && d.created+d.updated+len(d.deleted) == 0:
 		d.outcome = "suspected"
 	}
 	return d
 }
 
+// quiet tells whether nothing was found that is not as it was before.
+func (d *decision) quiet(before doubts) bool {
+	told := d.created + d.updated + len(d.deleted)
+	return !d.silent && !d.relist && told+len(d.held)+len(d.suspected)+len(d.exist) == 0 &&
+		before.calm() && slices.Equal(d.hidden, placesOf(before.hidden))
+}
+
 // rebases tells whether a new recipe may be taken over: what is only suspected keeps its
 // fingerprint, which nobody could compare with its next content by another recipe. Until
-// the suspicion is settled, which is soon, the old recipe stays.
+// the suspicion is settled, which is soon, the old recipe stays. What is hidden may stay
+// so for long: when it is back, it is told as updated.
 func (d *decision) rebases() bool { return len(d.held)+len(d.suspected) == 0 }
 
 // deletes tells of a missing record whether it is believed to be gone.
@@ -87,7 +127,7 @@ func (d *decision) told() iter.Seq2[diff.Op, hashstore.Item] {
 			}
 			return true
 		}
-		_ = len(d.held) > 0 ||
+		_ = len(d.held) > 0 || d.relist ||
 			(d.created == 0 || tell(diff.Created, d.Created())) &&
 				(d.updated == 0 || tell(diff.Updated, d.Updated())) &&
 				(len(d.deleted) == 0 || tell(diff.Deleted, d.Missing()))
@@ -97,9 +137,16 @@ func (d *decision) told() iter.Seq2[diff.Op, hashstore.Item] {
 // sampleSize is how many of the missing records are named to whoever decides.
 const sampleSize = 20
 
-func (d *decision) sample() []string {
-	ids := make([]string, 0, sampleSize)
+// sample is the ids of some of the missing records.
+func (d *decision) sample(of []uint64) []string {
+	ids := make([]string, 0, min(len(of), sampleSize))
+	if len(of) == 0 {
+		return ids
+	}
 	for item := range d.Missing() {
+		if !contains(of, item.Place) {
+			continue
+		}
 		if ids = append(ids, item.ID); len(ids) == sampleSize {
 			break
 		}

@@ -16,14 +16,20 @@ type claim struct {
 	fence      int64
 	recordType string
 	account    accountFacts
-	levels     struct{ stream, account, recordType string } // of its schedule
+	levels     struct{ stream, account, recordType, incremental string } // of its schedules
 	baseline   string
 	ignore     []string
 	trust      trust
 	due        sql.NullTime // next_poll_at at the claim: where it has changed since, somebody asked for another time
+	full       sql.NullTime // full_poll_at
+	complete   bool         // a complete listing is due
+	since      sql.NullTime // a listing of changes may ask from then on
+	validators []byte       // sealed
 	failures   int
 	doubted    bool
-	clock      time.Duration // what the database's clock is ahead of this process's
+	listing    bool                      // there is a row of a listing under way
+	beat       func(ctx context.Context) // runs after every renewal of the lease; nil: nothing does
+	clock      time.Duration             // what the database's clock is ahead of this process's
 }
 
 type accountFacts struct {
@@ -76,6 +82,7 @@ func (p *Poller) claimOne(ctx context.Context, streamID int64) (*claim, error) {
 		return nil, err
 	}
 	if len(claims) > 0 {
+		claims[0].complete = true
 		return claims[0], nil
 	}
 	var exists bool
@@ -98,13 +105,14 @@ func (p *Poller) claim(ctx context.Context, where string, args ...any) ([]*claim
 	found := `SELECT s.id, s.fence + 1 AS fence, s.record_type, s.account_id, a.project_id, a.provider, a.base_url, a.credentials, p.hash_key,
 		a.page_size, a.blocked_until, a.updated_at, s.schedule, a.schedule AS account_schedule, coalesce(r.schedule, '') AS type_schedule,
 		CASE WHEN s.baseline = '' THEN a.baseline ELSE s.baseline END AS baseline, s.ignore_paths, s.quarantine_percent, s.release_after,
-		s.next_poll_at, s.failures,
-		d.stream_id IS NOT NULL AS doubted, ` + p.nowMicros + ` AS now
+		s.incremental_schedule, s.next_poll_at, s.full_poll_at, s.full_poll_at IS NULL OR s.full_poll_at <= ` + p.now + ` AS complete, s.since_at, s.validators, s.failures,
+		d.stream_id IS NOT NULL AS doubted, l.stream_id IS NOT NULL AS listing, ` + p.nowMicros + ` AS now
 		FROM streams s
 		JOIN accounts a ON a.id = s.account_id
 		JOIN projects p ON p.id = a.project_id
 		LEFT JOIN record_type_schedules r ON r.project_id = a.project_id AND r.record_type = s.record_type
 		LEFT JOIN doubts d ON d.stream_id = s.id
+		LEFT JOIN listings l ON l.stream_id = s.id
 		WHERE ` + where
 	if p.skipLocked != "" {
 		lease := fmt.Sprintf(`, leased AS (
@@ -152,7 +160,8 @@ func scanClaims(rows *sql.Rows) ([]*claim, error) {
 		var now int64
 		if err := rows.Scan(&c.streamID, &c.fence, &c.recordType, &a.id, &a.projectID, &a.provider, &a.baseURL, &a.credentials, &a.hashKey,
 			&a.pageSize, &a.blockedUntil, &a.updatedAt, &c.levels.stream, &c.levels.account, &c.levels.recordType,
-			&c.baseline, &ignore, &c.trust.percent, &c.trust.releaseAfter, &c.due, &c.failures, &c.doubted, &now); err != nil {
+			&c.baseline, &ignore, &c.trust.percent, &c.trust.releaseAfter, &c.levels.incremental, &c.due, &c.full, &c.complete, &c.since, &c.validators, &c.failures,
+			&c.doubted, &c.listing, &now); err != nil {
 			return nil, fmt.Errorf("read claimed stream: %w", err)
 		}
 		if err := json.Unmarshal([]byte(ignore), &c.ignore); err != nil {
@@ -183,8 +192,10 @@ func (p *Poller) underLease(ctx context.Context, c *claim, work func(context.Con
 				return
 			case <-ticker.C:
 			}
-			if err := p.renew(ctx, c); errors.Is(err, errLeaseLost) {
+			if err := p.renew(ctx, p.DB, c); errors.Is(err, errLeaseLost) {
 				cancel(err)
+			} else if c.beat != nil {
+				c.beat(ctx)
 			}
 		}
 	})
@@ -195,8 +206,8 @@ func (p *Poller) underLease(ctx context.Context, c *claim, work func(context.Con
 	return err
 }
 
-func (p *Poller) renew(ctx context.Context, c *claim) error {
-	result, err := p.DB.ExecContext(ctx, `UPDATE streams SET lease_until = `+p.after("$1")+` WHERE id = $2 AND fence = $3 AND lease_owner <> ''`,
+func (p *Poller) renew(ctx context.Context, db execer, c *claim) error {
+	result, err := db.ExecContext(ctx, `UPDATE streams SET lease_until = `+p.after("$1")+` WHERE id = $2 AND fence = $3 AND lease_owner <> ''`,
 		p.Lease.Microseconds(), c.streamID, c.fence)
 	if err != nil {
 		return fmt.Errorf("renew lease: %w", err)
