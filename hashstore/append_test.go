@@ -90,11 +90,13 @@ func TestLockClosesTheGap(t *testing.T) {
 	onPostgres(t, func(t *testing.T, db *migrations.DB) {
 		s := New(db.DB)
 		withoutLock := func(ctx context.Context, tx *sql.Tx, events iter.Seq[Event]) (int, error) {
-			batch := slices.Collect(events)
-			for i := range batch {
-				batch[i].UID = NewEventUID(time.Now())
+			a := appender{store: s, tx: tx, locked: true} // it says so
+			for e := range events {
+				if err := a.add(ctx, &e); err != nil {
+					return 0, err
+				}
 			}
-			return len(batch), insertArrays(ctx, tx, batch)
+			return a.count, a.flush(ctx)
 		}
 		if missed := missedByCursor(t, s, withoutLock); missed != 1 {
 			t.Errorf("without the lock %d events were missed: this test shows nothing", missed)
