@@ -14,7 +14,6 @@ import (
 
 	"github.com/synthook/synthook/cmd/synthook/internal/eventlog"
 	"github.com/synthook/synthook/dispatch"
-	"github.com/synthook/synthook/hashstore"
 )
 
 // signed is a request as the dispatcher makes it.
@@ -29,9 +28,9 @@ func post(ctx context.Context, o order) (follow, error) {
 	requests := make([]signed, o.Events)
 	now := time.Now()
 	for i := range requests {
-		webhook := i % len(o.Secrets)
-		e := event(o.Names, o.Round, i, now)
-		e.UID = hashstore.NewEventUID(now)
+		webhook := i / block(o.Events, len(o.Names)) % len(o.Names)
+		e := event(o, i, block(o.Events, len(o.Names)), now)
+		e.UID = fmt.Sprintf("evt_%026d", i)
 		converted, err := eventlog.Convert(e)
 		if err != nil {
 			return nil, err
