@@ -26,7 +26,10 @@ func (s *Service) wire(ctx context.Context, o Options, k *keys.Keys) (err error)
 	for _, p := range problems {
 		s.log.Warn().Str("problem", p.String()).Msg("connector left out")
 	}
-	guard := netguard.New(s.settings.AllowPrivateNetworks)
+	guard, err := netguard.New(s.settings.Network())
+	if err != nil {
+		return err
+	}
 	s.store = hashstore.New(s.db.DB)
 	s.wake = func() {
 		s.dispatcher.Wake()
