@@ -14,7 +14,6 @@ import (
 
 	"github.com/synthook/synthook/cmd/synthook/internal/eventlog"
 	"github.com/synthook/synthook/dispatch"
-	"github.com/synthook/synthook/hashstore"
 )
 
 // signed is a request as the dispatcher makes it.
@@ -31,7 +30,7 @@ func post(ctx context.Context, o order) (follow, error) {
 	for i := range requests {
 		webhook := i % len(o.Secrets)
 		e := event(o.Names, o.Round, i, now)
-		e.UID = hashstore.NewEventUID(now)
+		e.UID = fmt.Sprintf("evt_%026d", i) // as long as the log's
 		converted, err := eventlog.Convert(e)
 		if err != nil {
 			return nil, err
