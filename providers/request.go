@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -76,9 +77,7 @@ func (cl *Client) request(q *query) (*request, error) {
 			r.headers.Set(name, value)
 		}
 	}
-	for name, value := range q.headers {
-		r.headers[name] = value
-	}
+	maps.Copy(r.headers, q.headers)
 	if added := cl.authenticate(r, parameters); added || q.url == nil { // else the provider's own spelling stays
 		r.url.RawQuery = parameters.Encode()
 	}
