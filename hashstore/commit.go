@@ -42,12 +42,7 @@ func (s *Store) Commit(ctx context.Context, st State, d *Difference, c Commit) (
 	if c.Rebase != nil && len(p.kept.records) > 0 {
 		return 0, fmt.Errorf("commit stream %d: %d records can't be kept by another recipe", st.StreamID, len(p.kept.records))
 	}
-	conn, err := s.db.Conn(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("commit stream %d: %w", st.StreamID, err)
-	}
-	defer func() { _ = conn.Close() }()
-	tx, err := conn.BeginTx(ctx, nil)
+	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return 0, fmt.Errorf("commit stream %d: %w", st.StreamID, err)
 	}
@@ -61,7 +56,7 @@ func (s *Store) Commit(ctx context.Context, st State, d *Difference, c Commit) (
 		return 0, fmt.Errorf("commit stream %d: %w", st.StreamID, err)
 	}
 	if c.Events != nil {
-		if events, err = s.appendOn(ctx, tx, conn, c.Events); err != nil {
+		if events, err = s.Append(ctx, tx, c.Events); err != nil {
 			return 0, fmt.Errorf("commit stream %d: %w", st.StreamID, err)
 		}
 	}

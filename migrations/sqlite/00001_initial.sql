@@ -145,20 +145,29 @@ CREATE TABLE stream_runs (
 );
 
 -- The event log. Ids are handed out in the order of commits (appends are serialised), so a reader's cursor is one number.
-CREATE TABLE events (
-    id          integer   PRIMARY KEY AUTOINCREMENT,
-    uid         text      NOT NULL UNIQUE,
+-- A row is a chunk: events of one append that differ in nothing but their records. Their ids follow one another up to last_id.
+CREATE TABLE event_ids (
+    one     integer PRIMARY KEY CHECK (one = 1),
+    last_id integer NOT NULL -- handed out last
+);
+INSERT INTO event_ids VALUES (1, 0);
+CREATE TABLE event_chunks (
+    last_id     integer   PRIMARY KEY,
+    size        integer   NOT NULL CHECK (size BETWEEN 1 AND 500), -- events in it
+    salt        integer   NOT NULL, -- random: a part of their uids, with id and time
     project_id  text      NOT NULL,
     account_id  text      NOT NULL,
+    provider    text      NOT NULL, -- '': not known
     name        text      NOT NULL, -- hris_employees.updated
     record_type text      NOT NULL,
-    record_id   text      NOT NULL,
-    occurred_at timestamp NOT NULL, -- when the change was detected
-    poll_id     integer,               -- the poll that found it; NULL for account events
-    fields      text      NOT NULL DEFAULT '', -- JSON array of changed field names; '': not known
-    details     text      NOT NULL DEFAULT ''  -- JSON object: an account event's extra keys; '': none
+    occurred_at timestamp NOT NULL, -- when the changes were detected
+    poll_id     integer,               -- the poll that found them; NULL for account events
+    fields      text      NOT NULL DEFAULT '', -- JSON array of the sets of changed field names that occur; '': not known
+    details     text      NOT NULL DEFAULT '', -- JSON object: an account event's extra keys; '': none
+    events      blob      NOT NULL  -- the record ids, compact; where there are fields, which set is whose
 );
-CREATE INDEX events_by_project ON events (project_id, id);
+CREATE INDEX event_chunks_by_project ON event_chunks (project_id, last_id);
+CREATE INDEX event_chunks_by_account ON event_chunks (account_id, last_id);
 
 -- ── dispatch ────────────────────────────────────────────────────────────────
 
@@ -242,7 +251,8 @@ DROP TABLE attempts;
 DROP TABLE retries;
 DROP TABLE webhook_secrets;
 DROP TABLE webhooks;
-DROP TABLE events;
+DROP TABLE event_chunks;
+DROP TABLE event_ids;
 DROP TABLE stream_runs;
 DROP TABLE stream_parts;
 DROP TABLE stream_states;

@@ -191,7 +191,7 @@ func (b *bench) prepare(ctx context.Context) error {
 // poll polls once, into an empty event log, and vacuums what the server would vacuum
 // before the next poll of a stream. around gets the part that counts.
 func (b *bench) poll(ctx context.Context, w *way, around func(poll func() error) error) error {
-	if err := b.db.clear(ctx, "events"); err != nil {
+	if err := b.db.clear(ctx, "event_chunks"); err != nil {
 		return err
 	}
 	w.store.list(b.world, b.round)
