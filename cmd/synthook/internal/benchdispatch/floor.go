@@ -30,7 +30,7 @@ func post(ctx context.Context, o order) (follow, error) {
 	for i := range requests {
 		webhook := i / block(o.Events, len(o.Names)) % len(o.Names)
 		e := event(o, i, block(o.Events, len(o.Names)), now)
-		e.UID = fmt.Sprintf("evt_%026d", i)
+		e.UID = fmt.Sprintf("evt_%026d", i) // as long as the log's
 		converted, err := eventlog.Convert(e)
 		if err != nil {
 			return nil, err
