@@ -61,6 +61,7 @@ func New(c Config) (*API, error) {
 	a.accountRoutes()
 	a.streamRoutes()
 	a.scheduleRoutes()
+	a.tuneRoutes()
 	a.webhookRoutes()
 	a.secretRoutes()
 	a.eventRoutes()
