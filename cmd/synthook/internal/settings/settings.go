@@ -19,6 +19,7 @@ type Settings struct {
 	// Of the service.
 	DatabaseURL          Secret // postgres://… or the path of an embedded database
 	Listen               string // host:port of the API; port 0 takes a free one
+	MetricsListen        string // host:port of the metrics, for whoever can reach it; "": only at the API, with the admin key
 	MasterKey            Secret // seals credentials and secrets; "" where it lives in the key file
 	AdminKey             Secret // "" where it is made at the first start
 	AllowPrivateNetworks bool   // poll and deliver to loopback and private addresses
@@ -84,6 +85,7 @@ func table(s *Settings) []Setting {
 		{"database-url", Service, "synthook.db", "postgres://user:password@host:port/database, or a file path for the embedded database",
 			"Database: a PostgreSQL URL, or the file of the embedded one", true, databaseValue{&s.DatabaseURL}},
 		{"listen", Service, "127.0.0.1:8080", "host:port, such as 127.0.0.1:8080 or :8080", "Address of the HTTP API", false, addressValue{&s.Listen}},
+		{"metrics-listen", Service, "", "host:port, such as 127.0.0.1:9090", "Address that serves /metrics and nothing else, without a key; the API serves it to the admin key alone", false, optionalValue{addressValue{&s.MetricsListen}}},
 		{"master-key", Service, "", "at least 32 random characters, such as the output of `openssl rand -base64 32`",
 			"Key that seals credentials and secrets; without one the embedded database makes a key file beside itself", true, secretValue{&s.MasterKey, 32}},
 		{"admin-key", Service, "", "at least 8 characters", "Key that opens every project; without one it is made at the first start and printed once", true, secretValue{&s.AdminKey, 8}},

@@ -135,6 +135,16 @@ func (v addressValue) parse(text string) error {
 }
 func (v addressValue) show() string { return *v.to }
 
+// optionalValue may also be left empty.
+type optionalValue struct{ value }
+
+func (v optionalValue) parse(text string) error {
+	if text == "" {
+		return nil
+	}
+	return v.value.parse(text)
+}
+
 type urlValue struct{ to *string }
 
 func (v urlValue) parse(text string) error {
