@@ -43,6 +43,10 @@ type FieldDigester struct {
 	row   []uint16 // its digests, by slot
 }
 
+// FieldVersion is the version of the digests and of what gets a slot. It rises whenever
+// either changes for any record; digests of two versions can't be compared.
+const FieldVersion = 1
+
 // MaxFields is how many fields of a record are told apart.
 const MaxFields = 64
 

@@ -39,6 +39,9 @@ type StreamInfo struct {
 	KeepURLQueries bool
 	Version        string // changes when the same data could be read as other records
 	Positional     bool   // pages are counted: a listing can skip or repeat records that move meanwhile
+
+	// Digests are paths below a record's own fields whose changes are told apart.
+	Digests []string
 }
 
 // Target is what an account gives a connector.

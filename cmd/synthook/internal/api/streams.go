@@ -138,20 +138,21 @@ func (a *API) untilClosing(ctx context.Context) (_ context.Context, end func()) 
 }
 
 func showPoll(p poller.Poll) Poll {
-	return Poll{ID: p.ID, StartedAt: p.StartedAt, PollResult: PollResult(p.Result)}
+	return Poll{ID: p.ID, StartedAt: p.StartedAt, PollResult: PollResult(p.Result), Fields: p.Fields}
 }
 
 func showStream(s poller.Stream) Stream {
 	shown := Stream{
 		AccountID: s.AccountID, RecordType: s.RecordType, Provider: s.Provider, State: s.State,
 		Schedule: s.Schedule, ScheduleFrom: s.ScheduleFrom, Baseline: s.Baseline, IgnorePaths: orEmpty(s.IgnorePaths),
+		ChangedFields: s.ChangedFields, DigestPaths: orEmpty(s.DigestPaths),
 		QuarantineThreshold: s.QuarantineThreshold, ReleaseAfter: s.ReleaseAfter,
 		NextPollAt: optional(s.NextPollAt), LastPollAt: optional(s.LastPollAt), LastCompleteAt: optional(s.LastCompleteAt), LastChangeAt: optional(s.LastChangeAt),
 		LastDurationMS: s.LastDurationMS, LastError: s.LastError, Failures: s.Failures, Polls: s.Polls, Records: s.Records, Suspected: s.Suspected,
 	}
 	if s.Quarantine != nil {
 		q := Quarantine(*s.Quarantine)
-		q.Sample = orEmpty(q.Sample)
+		q.Sample, q.Fields = orEmpty(q.Sample), orEmpty(q.Fields)
 		shown.Quarantine = &q
 	}
 	return shown
