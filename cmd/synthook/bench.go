@@ -12,7 +12,7 @@ import (
 )
 
 func (a *app) benchCommands() *cobra.Command {
-	return a.group("bench", "Measure on your machine and database", "", a.benchPollCommand())
+	return a.group("bench", "Measure on your machine and database", "", a.benchPollCommand(), a.benchDispatchCommand(), a.benchPartCommand())
 }
 
 func (a *app) benchPollCommand() *cobra.Command {
