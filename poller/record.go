@@ -72,8 +72,8 @@ func (a *attempt) remember(ctx context.Context, tx *sql.Tx) (id int64, err error
 		fields = string(text)
 	}
 	err = tx.QueryRowContext(ctx, `INSERT INTO polls (stream_id, started_at, duration_ms, complete, pages, records, created, updated, deleted,
-			suspected, quarantined, events, error, fields)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id`,
+			suspected, quarantined, events, error, fields, number)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, (SELECT polls FROM streams WHERE id = $1)) RETURNING id`,
 		a.streamID, a.started, a.time().Sub(a.started).Milliseconds(), r.Complete, r.Pages, r.Records, r.Created, r.Updated, r.Deleted,
 		r.Suspected, r.Quarantined, r.Events, r.Error, fields).Scan(&id)
 	if err != nil {

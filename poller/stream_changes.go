@@ -74,6 +74,7 @@ func (s *Streams) decide(ctx context.Context, projectID, accountID, recordType s
 // Poll is a poll on record: one that found, doubted or failed something.
 type Poll struct {
 	ID        int64
+	Number    int64 // of the stream's polls, those that found nothing included
 	StartedAt time.Time
 	Result
 	Fields map[string]int // in how many of the updated records each changed, held ones included; nil: not known
@@ -99,7 +100,7 @@ func (s *Streams) Polls(ctx context.Context, streamID, before int64, limit int) 
 	if before == 0 {
 		before = math.MaxInt64
 	}
-	rows, err := s.DB.QueryContext(ctx, `SELECT id, started_at, duration_ms, complete, pages, records, created, updated, deleted,
+	rows, err := s.DB.QueryContext(ctx, `SELECT id, number, started_at, duration_ms, complete, pages, records, created, updated, deleted,
 			suspected, quarantined, events, error, fields
 		FROM polls WHERE stream_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`, streamID, before, limit)
 	if err != nil {
@@ -110,7 +111,7 @@ func (s *Streams) Polls(ctx context.Context, streamID, before int64, limit int) 
 	for rows.Next() {
 		var p Poll
 		var fields string
-		if err := rows.Scan(&p.ID, &p.StartedAt, &p.DurationMS, &p.Complete, &p.Pages, &p.Records, &p.Created, &p.Updated, &p.Deleted,
+		if err := rows.Scan(&p.ID, &p.Number, &p.StartedAt, &p.DurationMS, &p.Complete, &p.Pages, &p.Records, &p.Created, &p.Updated, &p.Deleted,
 			&p.Suspected, &p.Quarantined, &p.Events, &p.Error, &fields); err != nil {
 			return nil, fmt.Errorf("list polls: %w", err)
 		}

@@ -103,6 +103,7 @@ CREATE TABLE doubts (
 CREATE TABLE polls (
     id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     stream_id   bigint      NOT NULL REFERENCES streams (id) ON DELETE CASCADE,
+    number      bigint      NOT NULL, -- of the stream's polls, those that found nothing included
     started_at  timestamptz NOT NULL,
     duration_ms bigint      NOT NULL,
     complete    boolean     NOT NULL,

@@ -103,6 +103,7 @@ CREATE TABLE doubts (
 CREATE TABLE polls (
     id          integer   PRIMARY KEY AUTOINCREMENT,
     stream_id   integer   NOT NULL REFERENCES streams (id) ON DELETE CASCADE,
+    number      integer     NOT NULL, -- of the stream's polls, those that found nothing included
     started_at  timestamp NOT NULL,
     duration_ms integer   NOT NULL,
     complete    boolean   NOT NULL,

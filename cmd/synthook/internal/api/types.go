@@ -207,6 +207,23 @@ type Poll struct {
 	Fields map[string]int `json:"fields,omitempty" doc:"In how many of the updated records each field changed, held ones included."`
 }
 
+// VolatileField is a field that seems to change by itself.
+type VolatileField struct {
+	Path    string          `json:"path" doc:"As ignore_paths takes it; *: fields without a name of their own."`
+	Polls   int             `json:"polls" doc:"Polls that found it changed."`
+	Of      int             `json:"of" doc:"Polls that were looked at, those that found nothing included."`
+	Records int             `json:"records" doc:"In which it changed, in all of these polls together."`
+	Most    []FieldEvidence `json:"most" doc:"Polls in which it changed in most of the records, the latest first."`
+}
+
+// FieldEvidence is a poll in which a field changed in most of the records.
+type FieldEvidence struct {
+	PollID    int64     `json:"poll_id"`
+	StartedAt time.Time `json:"started_at"`
+	Records   int       `json:"records" doc:"In which it changed."`
+	Of        int       `json:"of" doc:"In the listing."`
+}
+
 // Webhook is a subscriber. Secret is given in the answer to its creation and to a
 // rotation, and by GET …/secret to the admin.
 type Webhook struct {
