@@ -24,6 +24,17 @@ CREATE TABLE api_keys (
     created_at timestamptz NOT NULL
 );
 
+-- Requests that made something under an Idempotency-Key, for a day.
+CREATE TABLE idempotency_keys (
+    project_id   text        NOT NULL, -- that the request acted in
+    key_hash     bytea       NOT NULL, -- SHA-256
+    request_hash bytea       NOT NULL, -- HMAC-SHA256 of the request under the key
+    started_at   timestamptz NOT NULL,
+    answer       bytea, -- sealed; NULL: under way, or its process died
+    PRIMARY KEY (project_id, key_hash)
+);
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (started_at);
+
 -- ── poller ──────────────────────────────────────────────────────────────────
 
 CREATE TABLE accounts (
@@ -257,5 +268,5 @@ CREATE INDEX replays_running ON replays (webhook_id) WHERE state = 'running';
 
 -- +goose Down
 DROP TABLE replays, attempts, retries, webhook_secrets, webhooks, event_chunks, stream_runs, stream_parts, stream_states,
-    polls, doubts, streams, record_type_schedules, accounts, api_keys, projects, installation;
+    polls, doubts, streams, record_type_schedules, accounts, idempotency_keys, api_keys, projects, installation;
 DROP SEQUENCE event_ids;

@@ -24,6 +24,17 @@ CREATE TABLE api_keys (
     created_at timestamp NOT NULL
 );
 
+-- Requests that made something under an Idempotency-Key, for a day.
+CREATE TABLE idempotency_keys (
+    project_id   text        NOT NULL, -- that the request acted in
+    key_hash     blob        NOT NULL, -- SHA-256
+    request_hash blob        NOT NULL, -- HMAC-SHA256 of the request under the key
+    started_at   timestamp   NOT NULL,
+    answer       blob, -- sealed; NULL: under way, or its process died
+    PRIMARY KEY (project_id, key_hash)
+);
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (started_at);
+
 -- ── poller ──────────────────────────────────────────────────────────────────
 
 CREATE TABLE accounts (
@@ -271,6 +282,7 @@ DROP TABLE doubts;
 DROP TABLE streams;
 DROP TABLE record_type_schedules;
 DROP TABLE accounts;
+DROP TABLE idempotency_keys;
 DROP TABLE api_keys;
 DROP TABLE projects;
 DROP TABLE installation;

@@ -33,11 +33,13 @@ func (a *API) streamRoutes() {
 			return pageOf(found, in.Limit, showStream, func(s poller.Stream) string { return strconv.FormatInt(s.ID, 10) }), err
 		})
 	serve(a, route{pattern: "GET " + streamRoute, access: forProject, summary: "Show a stream"}, a.stream)
-	serve(a, route{pattern: "PATCH " + streamRoute, access: forProject, summary: "Change a stream: what is present, the rest stays"},
-		func(ctx context.Context, in *struct {
-			StreamPath
-			Body StreamUpdate
-		}) (Stream, error) {
+	type change struct {
+		StreamPath
+		Body StreamUpdate
+	}
+	update(a, route{pattern: "PATCH " + streamRoute, access: forProject, summary: "Change a stream: what is present, the rest stays"},
+		func(ctx context.Context, in *change) (Stream, error) { return a.stream(ctx, &in.StreamPath) },
+		func(ctx context.Context, in *change) (Stream, error) {
 			s, err := a.Streams.Update(ctx, projectOf(ctx), in.AccountID, in.RecordType, poller.StreamUpdate(in.Body))
 			return showStream(s), err
 		})
