@@ -284,8 +284,9 @@ func TestSession(t *testing.T) {
 	}
 }
 
-// The provider may want a certificate of the account.
-func TestClientCertificate(t *testing.T) {
+// clientCertificate makes a certificate of acme and its key, in PEM.
+func clientCertificate(t *testing.T) (certificate, private string) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -296,9 +297,14 @@ func TestClientCertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	pkcs8, _ := x509.MarshalPKCS8PrivateKey(key)
-	certificate := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	private := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}))
+	certificate = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	private = string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}))
+	return certificate, private
+}
 
+// The provider may want a certificate of the account.
+func TestClientCertificate(t *testing.T) {
+	certificate, private := clientCertificate(t)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(r.TLS.PeerCertificates) != 1 || r.TLS.PeerCertificates[0].Subject.CommonName != "acme" {
 			w.WriteHeader(http.StatusUnauthorized)

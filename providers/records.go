@@ -145,6 +145,20 @@ func (r *records) each(a answer, visit func(spot) error) error {
 	return r.within(a.document, spot{}, r.path, visit)
 }
 
+// paged is what pages count: the records of a page, or, with * in the path, the elements
+// around them, each of which can hold several records or none.
+func (r *records) paged(a answer, n int) int {
+	if len(r.path) == 1 || a.status == http.StatusNoContent {
+		return n
+	}
+	n = 0
+	_ = over(r.path[0].get(a.document), func(_, _ gjson.Result) error {
+		n++
+		return nil
+	})
+	return n
+}
+
 // within visits the records below a value: at all *, then as the shape says.
 func (r *records) within(value gjson.Result, at spot, path []path, visit func(spot) error) error {
 	container := path[0].get(value)
