@@ -172,10 +172,16 @@ func TestStuckAppender(t *testing.T) {
 		if _, err := s.Append(t.Context(), other, one); err == nil {
 			t.Fatal("two appenders at once")
 		}
+		if a := must[Appenders](t)(s.Appenders(t.Context())); a.Held < 50*time.Millisecond || a.Waiting != 0 {
+			t.Errorf("appenders: %+v", a)
+		}
 		if err := errors.Join(other.Rollback(), tx.Rollback()); err != nil {
 			t.Fatal(err)
 		}
 		append1(t, s, benchEvent("hris_employees.created", "2", time.Now()))
+		if a := must[Appenders](t)(s.Appenders(t.Context())); a != (Appenders{}) {
+			t.Errorf("appenders when all is over: %+v", a)
+		}
 	})
 }
 

@@ -76,6 +76,7 @@ CREATE TABLE streams (
     last_change_at   timestamptz,
     last_duration_ms bigint      NOT NULL DEFAULT 0,
     polls            bigint      NOT NULL DEFAULT 0,
+    requests         bigint      NOT NULL DEFAULT 0, -- of all these polls
     records          bigint      NOT NULL DEFAULT 0, -- in the last complete listing
     UNIQUE (account_id, record_type)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
@@ -126,7 +127,8 @@ CREATE TABLE stream_states (
     base_size  bigint   NOT NULL,
     delta_size bigint   NOT NULL,
     delta_runs integer  NOT NULL,
-    digests    bytea    NOT NULL  -- 8 bytes a part: wrapping sum of its fingerprints
+    digests    bytea    NOT NULL, -- 8 bytes a part: wrapping sum of its fingerprints
+    fields     text     NOT NULL DEFAULT ''  -- JSON: the layout of the digests of fields, and their names by slot; '': there are none
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
 ALTER TABLE stream_states ALTER digests SET STORAGE EXTERNAL;
 
@@ -135,17 +137,19 @@ CREATE TABLE stream_parts (
     part      integer NOT NULL,
     entries   bytea   NOT NULL, -- ascending: n × (place 8 bytes, fingerprint 8 bytes)
     ids       bytea   NOT NULL, -- the same order, compact; read only to name deleted records
+    fields    bytea, -- the same order: 16-bit digests of the records' fields; read only to name those that changed; NULL: there are none
     PRIMARY KEY (stream_id, part)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_vacuum_scale_factor = 0.05);
-ALTER TABLE stream_parts ALTER entries SET STORAGE EXTERNAL, ALTER ids SET STORAGE EXTERNAL;
+ALTER TABLE stream_parts ALTER entries SET STORAGE EXTERNAL, ALTER ids SET STORAGE EXTERNAL, ALTER fields SET STORAGE EXTERNAL;
 
 CREATE TABLE stream_runs (
     stream_id bigint NOT NULL REFERENCES stream_states (stream_id) ON DELETE CASCADE,
     seq       bigint NOT NULL,
     run       bytea  NOT NULL, -- ascending: m × (place, fingerprint; 0 = deleted), then the ids of the created
+    fields    bytea, -- as in stream_parts, in the order of the run
     PRIMARY KEY (stream_id, seq)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_vacuum_scale_factor = 0.05);
-ALTER TABLE stream_runs ALTER run SET STORAGE EXTERNAL;
+ALTER TABLE stream_runs ALTER run SET STORAGE EXTERNAL, ALTER fields SET STORAGE EXTERNAL;
 
 -- The event log. Ids are handed out in the order of commits (appends are serialised), so a reader's cursor is one number.
 -- A row is a chunk: events of one append that differ in nothing but their records. Their ids follow one another up to last_id.

@@ -76,6 +76,7 @@ CREATE TABLE streams (
     last_change_at   timestamp,
     last_duration_ms integer   NOT NULL DEFAULT 0,
     polls            integer   NOT NULL DEFAULT 0,
+    requests         integer   NOT NULL DEFAULT 0, -- of all these polls
     records          integer   NOT NULL DEFAULT 0, -- in the last complete listing
     UNIQUE (account_id, record_type)
 );
@@ -126,7 +127,8 @@ CREATE TABLE stream_states (
     base_size  integer   NOT NULL,
     delta_size integer   NOT NULL,
     delta_runs integer   NOT NULL,
-    digests    blob      NOT NULL  -- 8 bytes a part: wrapping sum of its fingerprints
+    digests    blob      NOT NULL, -- 8 bytes a part: wrapping sum of its fingerprints
+    fields     text      NOT NULL DEFAULT ''  -- JSON: the layout of the digests of fields, and their names by slot; '': there are none
 );
 
 CREATE TABLE stream_parts (
@@ -134,6 +136,7 @@ CREATE TABLE stream_parts (
     part      integer NOT NULL,
     entries   blob      NOT NULL, -- ascending: n × (place 8 bytes, fingerprint 8 bytes)
     ids       blob      NOT NULL, -- the same order, compact; read only to name deleted records
+    fields    blob, -- the same order: 16-bit digests of the records' fields; read only to name those that changed; NULL: there are none
     PRIMARY KEY (stream_id, part)
 );
 
@@ -141,6 +144,7 @@ CREATE TABLE stream_runs (
     stream_id integer NOT NULL REFERENCES stream_states (stream_id) ON DELETE CASCADE,
     seq       integer NOT NULL,
     run       blob      NOT NULL, -- ascending: m × (place, fingerprint; 0 = deleted), then the ids of the created
+    fields    blob, -- as in stream_parts, in the order of the run
     PRIMARY KEY (stream_id, seq)
 );
 

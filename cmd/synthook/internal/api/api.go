@@ -27,6 +27,7 @@ type Config struct {
 	Poller   *poller.Poller
 	Webhooks *dispatch.Webhooks
 	Events   *hashstore.Store
+	Metrics  http.Handler                      // GET /metrics, for the admin key
 	Ready    func(ctx context.Context) []Check // for /readyz
 	Version  string
 	Logger   zerolog.Logger
@@ -60,11 +61,13 @@ func New(c Config) (*API, error) {
 	a.accountRoutes()
 	a.streamRoutes()
 	a.scheduleRoutes()
+	a.tuneRoutes()
 	a.webhookRoutes()
 	a.secretRoutes()
 	a.eventRoutes()
 	a.replayRoutes()
 	a.healthRoutes()
+	a.mux.HandleFunc("GET /metrics", a.metrics)
 	a.mux.HandleFunc("GET /{$}", frontDoor)
 	return a, a.documentRoutes()
 }
