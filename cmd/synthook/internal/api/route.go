@@ -14,7 +14,8 @@ type route struct {
 	pattern string
 	access  access
 	summary string
-	status  int // of success; 0: 200, or 204 where nothing is answered
+	status  int  // of success; 0: 200, or 204 where nothing is answered
+	quiet   bool // changes nothing, though it is no GET: not for the audit log
 }
 
 // answer is a body, as huma wants it.
@@ -56,7 +57,7 @@ func (r route) operation(status int) huma.Operation {
 		Path:            path,
 		Summary:         r.summary,
 		DefaultStatus:   status,
-		Metadata:        map[string]any{"access": r.access},
+		Metadata:        map[string]any{"access": r.access, "quiet": r.quiet},
 		Errors:          []int{http.StatusServiceUnavailable},
 		BodyReadTimeout: readTimeout, // huma's own would cancel a handler after 5 seconds
 	}
