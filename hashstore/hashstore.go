@@ -1,7 +1,7 @@
 // Package hashstore keeps what is known of every stream, and the log of events: a
 // change and its events are one transaction.
 //
-// It owns the tables stream_states, stream_parts, stream_runs and events. It never
+// It owns the tables stream_states, stream_parts, stream_runs and event_chunks. It never
 // sees a record's content (only ids, places and fingerprints), never decides whether a
 // difference is believed, and never interprets a recipe.
 //
@@ -66,6 +66,14 @@ func (s *Store) in(parameter string) string {
 		return " = ANY(" + parameter + ")"
 	}
 	return " IN (SELECT value FROM json_each(" + parameter + "))"
+}
+
+// each64 is the rows of the column value that a parameter of list makes.
+func (s *Store) each64(parameter string) string {
+	if s.postgres {
+		return "(SELECT unnest(" + parameter + "::bigint[]) AS value)"
+	}
+	return "(SELECT value FROM json_each(" + parameter + "))"
 }
 
 func (s *Store) list(numbers []int64) any {

@@ -103,7 +103,7 @@ func (pl *plan) walk(ctx context.Context, recordType string, w *walk) error {
 	if pl.former != nil {
 		w.former = hashstore.NewListing()
 	}
-	for page, err := range pl.client.List(ctx, recordType) {
+	for page, err := range pl.client.List(ctx, recordType, providers.ListOptions{}) {
 		w.requests += page.Requests
 		w.bytes += page.Bytes
 		if err != nil {

@@ -151,7 +151,7 @@ func (a *attempt) events(decided decision, pollID *int64) iter.Seq[hashstore.Eve
 	return func(yield func(hashstore.Event) bool) {
 		for op, item := range decided.told() {
 			if !yield(hashstore.Event{
-				ProjectID: a.account.projectID, AccountID: a.account.id,
+				ProjectID: a.account.projectID, AccountID: a.account.id, Provider: a.account.provider,
 				Name: a.info.EventPrefix + "." + op.String(), RecordType: a.recordType, RecordID: item.ID,
 				OccurredAt: now, PollID: *pollID,
 			}) {

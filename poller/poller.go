@@ -113,7 +113,7 @@ func (k *core) woken() {
 
 // lister reads a stream page by page: a providers.Client.
 type lister interface {
-	List(ctx context.Context, recordType string) iter.Seq2[providers.Page, error]
+	List(ctx context.Context, recordType string, o providers.ListOptions) iter.Seq2[providers.Page, error]
 	Stream(recordType string) (providers.StreamInfo, bool)
 }
 

@@ -17,6 +17,13 @@ type Limits struct {
 	Per         time.Duration // in so long; 0: no limit but the provider's own answers
 	Burst       int           // at once; 0: all of Requests
 	Concurrency int           // at a time; 0: 4
+	Quotas      []Quota       // long windows, which restarts don't renew
+}
+
+// Quota is a long window of requests: a day's, say. It begins with its first request.
+type Quota struct {
+	Requests int
+	Per      time.Duration
 }
 
 // Budget is what one account may ask of its provider, shared by its streams. It is safe
@@ -66,7 +73,7 @@ func (b *Budget) Blocked() time.Time {
 // acquire waits for a place, for the rate and for the end of a block. It gives up with a
 // Throttled error as soon as the wait would pass the deadline. The caller gives the place
 // back with release.
-func (b *Budget) acquire(ctx context.Context, deadline time.Time) error {
+func (b *Budget) acquire(ctx context.Context, _ string, deadline time.Time) error {
 	select {
 	case b.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -83,7 +90,7 @@ func (b *Budget) acquire(ctx context.Context, deadline time.Time) error {
 		}
 		err := error(nil)
 		if ready.After(deadline) {
-			err = throttled(ready)
+			err = silenced(ready)
 		} else {
 			err = sleep(ctx, time.Until(ready))
 		}
@@ -97,7 +104,7 @@ func (b *Budget) acquire(ctx context.Context, deadline time.Time) error {
 
 func (b *Budget) release() { <-b.slots }
 
-func throttled(until time.Time) *Error {
+func silenced(until time.Time) *Error {
 	return &Error{Kind: Throttled, RetryAt: until, Detail: fmt.Sprintf("the provider's limits ask for silence until %s", until.UTC().Format(time.RFC3339))}
 }
 

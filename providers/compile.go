@@ -15,12 +15,16 @@ type plan struct {
 	basic              bool
 	authHeader         []param
 	authQuery          []param
-	limits             limitsFile
+	limits             limits
+	errors             errorRules
 	streams            []*stream
 }
 
-// param is a named value of a request; left out when either has no value.
-type param struct{ name, value template }
+// limits are a connector's, with the headers that tell more.
+type limits struct {
+	Limits
+	remaining, reset []string
+}
 
 // compiler turns a connectorFile into a plan, with the credentials of an account or,
 // to check a file, with their defaults.
@@ -53,8 +57,6 @@ func credentialsIn(t text) []string {
 	}
 	return names
 }
-
-var pageVariables = []string{"page.size", "page.number", "page.offset", "page.cursor"}
 
 // template reads a text in which substitutions may stand.
 func (c *compiler) template(t text, extra ...string) template {
@@ -127,6 +129,16 @@ func (c *compiler) number(t text, least, most int) (value int, ok bool) {
 	return value, true
 }
 
+// among reads one of a few words; "" when it is absent or, as a problem, none of them.
+func (c *compiler) among(t text, words ...string) string {
+	word := c.word(t)
+	if word != "" && !slices.Contains(words, word) {
+		c.problem(t, "%q is none of %s%s", word, strings.Join(words, ", "), suggest(word, words))
+		return ""
+	}
+	return word
+}
+
 func (c *compiler) path(t text) path {
 	p, err := parsePath(c.word(t))
 	if err != nil {
@@ -171,12 +183,13 @@ func (c *compiler) plan() *plan {
 	p := &plan{
 		ownBase:    c.mandatory(f.base, c.template(f.base)),
 		basePath:   c.mandatory(f.basePath, c.template(f.basePath)),
-		username:   c.template(f.auth.username),
-		password:   c.template(f.auth.password),
-		basic:      f.auth.username.set,
+		username:   c.template(f.auth.basic.username),
+		password:   c.template(f.auth.basic.password),
+		basic:      f.auth.basic.username.set,
 		authHeader: c.headers(f.auth.header),
 		authQuery:  c.params(f.auth.query),
-		limits:     f.limits,
+		limits:     limits{f.limits.Limits, textValues(f.limits.remaining), textValues(f.limits.reset)},
+		errors:     c.errorRules(f.errors),
 	}
 	if f.base.set && f.base.literal() {
 		if _, err := parseBase(f.base.value); err != nil {
@@ -192,4 +205,12 @@ func (c *compiler) plan() *plan {
 		}
 	}
 	return p
+}
+
+func textValues(texts []text) []string {
+	var values []string
+	for _, t := range texts {
+		values = append(values, t.value)
+	}
+	return values
 }

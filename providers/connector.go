@@ -38,7 +38,18 @@ type StreamInfo struct {
 	Ignore, Sets   []string
 	KeepURLQueries bool
 	Version        string // changes when the same data could be read as other records
-	Positional     bool   // pages are counted: a listing can skip or repeat records that move meanwhile
+	Positional     bool   // a listing can skip or repeat records that move while it is read
+
+	// Since: the list can be asked for what changed since a time, and that was seen to
+	// miss nothing.
+	Since bool
+	// SinceMargin is how much earlier to ask than the last listing began: the provider's
+	// own delay.
+	SinceMargin time.Duration
+	// Confirms: one record can be asked for by its id, see Client.Exists.
+	Confirms bool
+	// Digests are paths below a record's own fields whose changes are told apart.
+	Digests []string
 }
 
 // Target is what an account gives a connector.

@@ -94,7 +94,7 @@ type listed struct {
 
 func list(ctx context.Context, client *providers.Client, recordType string) listed {
 	var l listed
-	for page, err := range client.List(ctx, recordType) {
+	for page, err := range client.List(ctx, recordType, providers.ListOptions{}) {
 		l.requests += page.Requests
 		if err != nil {
 			l.err = err

@@ -76,10 +76,12 @@ func (p path) get(document gjson.Result) gjson.Result {
 	return document.Get(p.json)
 }
 
-// source is where an answer tells something: a path into its body, or a header.
+// source is where an answer tells something: a path into its body, a header, or a path
+// into the last record of its page.
 type source struct {
 	text   string
 	header string
+	last   bool
 	path   path
 }
 
@@ -91,11 +93,12 @@ func parseSource(text string) (source, error) {
 		}
 		return source{text: text, header: http.CanonicalHeaderKey(name)}, nil
 	}
-	if text == "" {
-		return source{}, errors.New("a path is expected")
+	inLast, last := strings.CutPrefix(text, "last:")
+	p, err := parsePath(inLast)
+	if err == nil && p.json == "" {
+		err = errors.New("a path is expected")
 	}
-	p, err := parsePath(text)
-	return source{text: text, path: p}, err
+	return source{text: text, path: p, last: last}, err
 }
 
 // scalar returns the text of a string, number or boolean; false where there is none,
@@ -106,7 +109,11 @@ func (s source) scalar(a answer) (string, bool, error) {
 		value := a.header.Get(s.header)
 		return value, value != "", nil
 	}
-	switch value := s.path.get(a.document); value.Type {
+	document := a.document
+	if s.last {
+		document = a.last
+	}
+	switch value := s.path.get(document); value.Type {
 	case gjson.Null, gjson.False:
 		return "", false, nil
 	case gjson.String:
@@ -144,6 +151,20 @@ func recordID(record gjson.Result, parts []path) (string, error) {
 }
 
 var idEscaper = strings.NewReplacer("%", "%25", ":", "%3A")
+
+// splitID gives the parts of an id that recordID joined.
+func splitID(id string) []string {
+	if !strings.Contains(id, ":") {
+		return []string{id} // of one part, or escaped for nobody
+	}
+	parts := strings.Split(id, ":")
+	for i := range parts {
+		parts[i] = idUnescaper.Replace(parts[i])
+	}
+	return parts
+}
+
+var idUnescaper = strings.NewReplacer("%25", "%", "%3A", ":")
 
 func idPart(record gjson.Result, p path) (string, error) {
 	value := p.get(record)

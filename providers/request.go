@@ -5,9 +5,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -21,16 +21,16 @@ type Exchange struct {
 	Bytes    int64 // of the answer's body
 }
 
-// place is where a page begins.
-type place struct {
-	number int
-	offset int
-	cursor string
-	url    *url.URL // the page's whole address; nil: made from the connector's request
-	size   int
+// query is what is asked of a provider: a call with its values.
+type query struct {
+	call    *call
+	values  scope
+	url     *url.URL    // the page's whole address; nil: made from the call
+	only    bool        // parameters that name no cursor are left out
+	headers http.Header // more of them
 }
 
-// request is a page's request, made anew for every try.
+// request is one try of a query.
 type request struct {
 	method  string
 	url     *url.URL
@@ -39,91 +39,74 @@ type request struct {
 	body    []byte
 }
 
-func (cl *Client) request(s *stream, at place) (*request, error) {
-	values := cl.variables(s, at)
-	r := &request{method: s.method, headers: http.Header{}}
+func (cl *Client) request(q *query) (*request, error) {
+	values := q.values.lookup
+	r := &request{method: q.call.method, headers: http.Header{}}
 	r.headers.Set("Accept", "application/json")
 	r.headers.Set("User-Agent", cl.userAgent)
 	known := url.Values{}
-	if at.url != nil {
-		target := *at.url
+	if q.url != nil {
+		target := *q.url
 		r.url = &target
 	} else {
-		target, err := cl.address(s, values)
+		target, err := cl.address(q.call, values)
 		if err != nil {
 			return nil, err
 		}
 		r.url = target
 	}
-	query := r.url.Query()
-	for _, p := range s.query {
+	parameters := r.url.Query()
+	for _, p := range q.call.query {
 		name, value, ok := p.expand(values)
-		if !ok {
+		if !ok || q.only && !p.value.uses("page.cursor") {
 			continue
 		}
-		if at.url == nil {
-			query.Set(name, value)
+		if q.url == nil {
+			parameters.Set(name, value)
 		}
-		if !p.value.uses("cred.") && !p.value.uses("page.cursor") {
+		if !p.value.private() {
 			known.Set(name, value)
 		}
 	}
-	if s.body != nil {
-		r.body, _ = s.body.append(nil, values)
+	if q.call.body != nil {
+		r.body, _ = q.call.body.append(nil, &q.values)
 		r.headers.Set("Content-Type", "application/json")
 	}
-	for _, p := range s.headers {
+	for _, p := range q.call.headers {
 		if name, value, ok := p.expand(values); ok {
 			r.headers.Set(name, value)
 		}
 	}
-	if added := cl.authenticate(r, query); added || at.url == nil { // else the provider's own spelling stays
-		r.url.RawQuery = query.Encode()
+	maps.Copy(r.headers, q.headers)
+	if added := cl.authenticate(r, parameters); added || q.url == nil { // else the provider's own spelling stays
+		r.url.RawQuery = parameters.Encode()
 	}
 	r.shown = cl.redact(r.url, known)
 	return r, nil
 }
 
-func (p param) expand(values lookup) (name, value string, ok bool) {
-	if name, ok = p.name.expand(values, nil); ok {
-		value, ok = p.value.expand(values, nil)
-	}
-	return name, value, ok
-}
-
-// variables are the values of substitutions for one page.
-func (cl *Client) variables(s *stream, at place) lookup {
-	variable := pagingKinds[s.paging.kind].variable
-	return func(name string) (string, bool) {
-		switch name {
-		case "page.size":
-			return strconv.Itoa(at.size), at.size > 0
-		case "page.number":
-			return strconv.Itoa(at.number), variable == name
-		case "page.offset":
-			return strconv.Itoa(at.offset), variable == name
-		case "page.cursor":
-			return at.cursor, at.cursor != ""
-		default:
-			return cl.lookup(name)
-		}
-	}
-}
-
-// address is the base URL with the stream's path. A path that the account gives whole is
+// address is the base URL with the call's path. A path that the account gives whole is
 // taken as it is, with its query; other substitutions fill one segment each.
-func (cl *Client) address(s *stream, values lookup) (*url.URL, error) {
-	escape := url.PathEscape
-	if _, whole := s.path.alone(); whole {
+func (cl *Client) address(c *call, values lookup) (*url.URL, error) {
+	escape := pathSegment
+	if _, whole := c.path.alone(); whole {
 		escape = nil
 	}
-	path, _ := s.path.expand(values, escape)
+	path, ok := c.path.expand(values, escape)
 	target, err := url.Parse(cl.base.String() + "/" + strings.TrimLeft(path, "/"))
-	if err != nil || !sameHost(target, cl.base) {
+	if !ok || err != nil || !sameHost(target, cl.base) {
 		return nil, protocol("the path of the list is not one: it begins with / and holds no host")
 	}
 	target.Fragment = ""
 	return target, nil
+}
+
+// pathSegment makes a value one segment of a path. Dots alone would climb out of it.
+func pathSegment(value string) string {
+	if strings.Trim(value, ".") == "" {
+		return strings.ReplaceAll(value, ".", "%2E")
+	}
+	return url.PathEscape(value)
 }
 
 // authenticate adds the credentials to the headers and, as added tells, to the query.
@@ -213,12 +196,14 @@ func (cl *Client) receive(q *http.Request, buffer *bytes.Buffer) (a answer, fail
 		return answer{}, transportError(err)
 	}
 	defer response.Body.Close()
-	a = answer{header: response.Header, status: response.StatusCode}
+	a = answer{header: response.Header, status: response.StatusCode, url: q.URL}
 	if a.status < 200 || a.status > 299 {
-		// What an error says may be about people: it is read for the connection's sake only.
-		_, _ = io.CopyN(io.Discard, response.Body, 64<<10)
-		location, _ := response.Location()
-		return a, statusError(a.status, location)
+		// What an error says may be about people: it is read for the connection's sake,
+		// and for the code that the connector knows, no more.
+		_, _ = buffer.ReadFrom(io.LimitReader(response.Body, maxErrorBody))
+		a.body = buffer.Bytes()
+		a.location, _ = response.Location()
+		return a, nil
 	}
 	n, err := buffer.ReadFrom(io.LimitReader(response.Body, cl.maxBody+1))
 	switch {
@@ -230,3 +215,6 @@ func (cl *Client) receive(q *http.Request, buffer *bytes.Buffer) (a answer, fail
 	a.body = buffer.Bytes()
 	return a, nil
 }
+
+// maxErrorBody is how much of an answer that is an error is read.
+const maxErrorBody = 64 << 10

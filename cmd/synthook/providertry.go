@@ -150,7 +150,7 @@ func (t *trial) fetch(ctx context.Context, c *providers.Connector, target provid
 		return err
 	}
 	found, ids := newShapes(), map[string]bool{}
-	for page, err := range client.List(ctx, t.RecordType) {
+	for page, err := range client.List(ctx, t.RecordType, providers.ListOptions{}) {
 		if err != nil {
 			return err
 		}

@@ -149,7 +149,8 @@ CREATE TABLE stream_states (
     base_size  bigint   NOT NULL,
     delta_size bigint   NOT NULL,
     delta_runs integer  NOT NULL,
-    digests    bytea    NOT NULL  -- 8 bytes a part: wrapping sum of its fingerprints
+    digests    bytea    NOT NULL, -- 8 bytes a part: wrapping sum of its fingerprints
+    fields     text     NOT NULL DEFAULT ''  -- JSON: the layout of the digests of fields, and their names by slot; '': there are none
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
 ALTER TABLE stream_states ALTER digests SET STORAGE EXTERNAL;
 
@@ -158,33 +159,41 @@ CREATE TABLE stream_parts (
     part      integer NOT NULL,
     entries   bytea   NOT NULL, -- ascending: n × (place 8 bytes, fingerprint 8 bytes)
     ids       bytea   NOT NULL, -- the same order, compact; read only to name deleted records
+    fields    bytea, -- the same order: 16-bit digests of the records' fields; read only to name those that changed; NULL: there are none
     PRIMARY KEY (stream_id, part)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_vacuum_scale_factor = 0.05);
-ALTER TABLE stream_parts ALTER entries SET STORAGE EXTERNAL, ALTER ids SET STORAGE EXTERNAL;
+ALTER TABLE stream_parts ALTER entries SET STORAGE EXTERNAL, ALTER ids SET STORAGE EXTERNAL, ALTER fields SET STORAGE EXTERNAL;
 
 CREATE TABLE stream_runs (
     stream_id bigint NOT NULL REFERENCES stream_states (stream_id) ON DELETE CASCADE,
     seq       bigint NOT NULL,
     run       bytea  NOT NULL, -- ascending: m × (place, fingerprint; 0 = deleted), then the ids of the created
+    fields    bytea, -- as in stream_parts, in the order of the run
     PRIMARY KEY (stream_id, seq)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_vacuum_scale_factor = 0.05);
-ALTER TABLE stream_runs ALTER run SET STORAGE EXTERNAL;
+ALTER TABLE stream_runs ALTER run SET STORAGE EXTERNAL, ALTER fields SET STORAGE EXTERNAL;
 
 -- The event log. Ids are handed out in the order of commits (appends are serialised), so a reader's cursor is one number.
-CREATE TABLE events (
-    id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    uid         text        NOT NULL UNIQUE,
+-- A row is a chunk: events of one append that differ in nothing but their records. Their ids follow one another up to last_id.
+CREATE SEQUENCE event_ids;
+CREATE TABLE event_chunks (
+    last_id     bigint      PRIMARY KEY,
+    size        integer     NOT NULL CHECK (size BETWEEN 1 AND 500), -- events in it
+    salt        smallint    NOT NULL, -- random: a part of their uids, with id and time
     project_id  text        NOT NULL,
     account_id  text        NOT NULL,
+    provider    text        NOT NULL, -- '': not known
     name        text        NOT NULL, -- hris_employees.updated
     record_type text        NOT NULL,
-    record_id   text        NOT NULL,
-    occurred_at timestamptz NOT NULL, -- when the change was detected
-    poll_id     bigint,               -- the poll that found it; NULL for account events
-    fields      text        NOT NULL DEFAULT '', -- JSON array of changed field names; '': not known
-    details     text        NOT NULL DEFAULT ''  -- JSON object: an account event's extra keys; '': none
+    occurred_at timestamptz NOT NULL, -- when the changes were detected
+    poll_id     bigint,               -- the poll that found them; NULL for account events
+    fields      text        NOT NULL DEFAULT '', -- JSON array of the sets of changed field names that occur; '': not known
+    details     text        NOT NULL DEFAULT '', -- JSON object: an account event's extra keys; '': none
+    events      bytea       NOT NULL  -- the record ids, compact; where there are fields, which set is whose
 );
-CREATE INDEX events_by_project ON events (project_id, id);
+ALTER TABLE event_chunks ALTER events SET STORAGE EXTERNAL;
+CREATE INDEX event_chunks_by_project ON event_chunks (project_id, last_id);
+CREATE INDEX event_chunks_by_account ON event_chunks (account_id, last_id);
 
 -- ── dispatch ────────────────────────────────────────────────────────────────
 
@@ -263,5 +272,6 @@ CREATE TABLE replays (
 CREATE INDEX replays_running ON replays (webhook_id) WHERE state = 'running';
 
 -- +goose Down
-DROP TABLE replays, attempts, retries, webhook_secrets, webhooks, events, stream_runs, stream_parts, stream_states,
+DROP TABLE replays, attempts, retries, webhook_secrets, webhooks, event_chunks, stream_runs, stream_parts, stream_states,
     polls, doubts, streams, record_type_schedules, accounts, sessions, audit, api_keys, projects, installation;
+DROP SEQUENCE event_ids;

@@ -149,7 +149,8 @@ CREATE TABLE stream_states (
     base_size  integer   NOT NULL,
     delta_size integer   NOT NULL,
     delta_runs integer   NOT NULL,
-    digests    blob      NOT NULL  -- 8 bytes a part: wrapping sum of its fingerprints
+    digests    blob      NOT NULL, -- 8 bytes a part: wrapping sum of its fingerprints
+    fields     text      NOT NULL DEFAULT ''  -- JSON: the layout of the digests of fields, and their names by slot; '': there are none
 );
 
 CREATE TABLE stream_parts (
@@ -157,6 +158,7 @@ CREATE TABLE stream_parts (
     part      integer NOT NULL,
     entries   blob      NOT NULL, -- ascending: n × (place 8 bytes, fingerprint 8 bytes)
     ids       blob      NOT NULL, -- the same order, compact; read only to name deleted records
+    fields    blob, -- the same order: 16-bit digests of the records' fields; read only to name those that changed; NULL: there are none
     PRIMARY KEY (stream_id, part)
 );
 
@@ -164,24 +166,34 @@ CREATE TABLE stream_runs (
     stream_id integer NOT NULL REFERENCES stream_states (stream_id) ON DELETE CASCADE,
     seq       integer NOT NULL,
     run       blob      NOT NULL, -- ascending: m × (place, fingerprint; 0 = deleted), then the ids of the created
+    fields    blob, -- as in stream_parts, in the order of the run
     PRIMARY KEY (stream_id, seq)
 );
 
 -- The event log. Ids are handed out in the order of commits (appends are serialised), so a reader's cursor is one number.
-CREATE TABLE events (
-    id          integer   PRIMARY KEY AUTOINCREMENT,
-    uid         text      NOT NULL UNIQUE,
+-- A row is a chunk: events of one append that differ in nothing but their records. Their ids follow one another up to last_id.
+CREATE TABLE event_ids (
+    one     integer PRIMARY KEY CHECK (one = 1),
+    last_id integer NOT NULL -- handed out last
+);
+INSERT INTO event_ids VALUES (1, 0);
+CREATE TABLE event_chunks (
+    last_id     integer   PRIMARY KEY,
+    size        integer   NOT NULL CHECK (size BETWEEN 1 AND 500), -- events in it
+    salt        integer   NOT NULL, -- random: a part of their uids, with id and time
     project_id  text      NOT NULL,
     account_id  text      NOT NULL,
+    provider    text      NOT NULL, -- '': not known
     name        text      NOT NULL, -- hris_employees.updated
     record_type text      NOT NULL,
-    record_id   text      NOT NULL,
-    occurred_at timestamp NOT NULL, -- when the change was detected
-    poll_id     integer,               -- the poll that found it; NULL for account events
-    fields      text      NOT NULL DEFAULT '', -- JSON array of changed field names; '': not known
-    details     text      NOT NULL DEFAULT ''  -- JSON object: an account event's extra keys; '': none
+    occurred_at timestamp NOT NULL, -- when the changes were detected
+    poll_id     integer,               -- the poll that found them; NULL for account events
+    fields      text      NOT NULL DEFAULT '', -- JSON array of the sets of changed field names that occur; '': not known
+    details     text      NOT NULL DEFAULT '', -- JSON object: an account event's extra keys; '': none
+    events      blob      NOT NULL  -- the record ids, compact; where there are fields, which set is whose
 );
-CREATE INDEX events_by_project ON events (project_id, id);
+CREATE INDEX event_chunks_by_project ON event_chunks (project_id, last_id);
+CREATE INDEX event_chunks_by_account ON event_chunks (account_id, last_id);
 
 -- ── dispatch ────────────────────────────────────────────────────────────────
 
@@ -265,7 +277,8 @@ DROP TABLE attempts;
 DROP TABLE retries;
 DROP TABLE webhook_secrets;
 DROP TABLE webhooks;
-DROP TABLE events;
+DROP TABLE event_chunks;
+DROP TABLE event_ids;
 DROP TABLE stream_runs;
 DROP TABLE stream_parts;
 DROP TABLE stream_states;

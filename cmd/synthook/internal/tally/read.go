@@ -25,12 +25,12 @@ func inSlots(column string, postgres bool) string {
 
 func eventsOf(postgres bool) source {
 	return source{
-		last: `SELECT coalesce(max(id), 0) FROM events`,
-		at:   `SELECT occurred_at FROM events WHERE id >= $1 ORDER BY id LIMIT 1`,
-		count: `SELECT slot, kind, count(*) FROM (SELECT ` + inSlots("occurred_at", postgres) + ` AS slot,
+		last: `SELECT coalesce(max(last_id), 0) FROM event_chunks`,
+		at:   `SELECT occurred_at FROM event_chunks WHERE last_id >= $1 ORDER BY last_id LIMIT 1`,
+		count: `SELECT slot, kind, sum(size) FROM (SELECT ` + inSlots("occurred_at", postgres) + ` AS slot, size,
 				CASE WHEN record_type = 'account' THEN 'account' WHEN name LIKE '%.created' THEN 'created'
 					WHEN name LIKE '%.updated' THEN 'updated' ELSE 'deleted' END AS kind
-				FROM events WHERE project_id = $1 AND id > $2 AND id <= $3 AND occurred_at >= $4) AS counted GROUP BY slot, kind`,
+				FROM event_chunks WHERE project_id = $1 AND last_id > $2 AND last_id <= $3 AND occurred_at >= $4) AS counted GROUP BY slot, kind`,
 	}
 }
 
