@@ -39,14 +39,29 @@ func projectOf(ctx context.Context) string {
 	return ctx.Value(callerKey{}).(Caller).Project
 }
 
-type unchangedKey struct{}
+type changeKey struct{}
 
-// unchanged keeps a request that changed nothing after all out of the audit log.
-func unchanged(ctx context.Context) {
-	if none, ok := ctx.Value(unchangedKey{}).(*bool); ok {
-		*none = true
-	}
+// change is what a handler tells of itself to the audit log.
+type change struct {
+	none bool   // nothing changed after all
+	made string // the id of what was made
 }
+
+// changeOf is the change of a request; where none is asked for, it is nobody's.
+func changeOf(ctx context.Context) *change {
+	if c, ok := ctx.Value(changeKey{}).(*change); ok {
+		return c
+	}
+	return &change{}
+}
+
+// named is an answer that has an id.
+type named interface{ id() string }
+
+func (v Account) id() string { return v.ID }
+func (v Webhook) id() string { return v.ID }
+func (v Project) id() string { return v.ID }
+func (v APIKey) id() string  { return v.ID }
 
 // audited runs a request and, where it changed something, remembers who did it.
 func (a *API) audited(ctx huma.Context, caller Caller, next func(huma.Context)) {
@@ -55,12 +70,15 @@ func (a *API) audited(ctx huma.Context, caller Caller, next func(huma.Context)) 
 		next(ctx)
 		return
 	}
-	none := false
-	next(huma.WithValue(ctx, unchangedKey{}, &none))
-	if status := cmp.Or(ctx.Status(), http.StatusOK); none || status >= 300 {
+	var did change
+	next(huma.WithValue(ctx, changeKey{}, &did))
+	if status := cmp.Or(ctx.Status(), http.StatusOK); did.none || status >= 300 {
 		return
 	}
 	action, target := actionOf(ctx.Operation(), ctx.Param)
+	if !strings.Contains(target, did.made) {
+		target = strings.TrimSpace(target + " " + did.made)
+	}
 	err := a.Audit.Add(context.WithoutCancel(ctx.Context()), audit.Entry{
 		ProjectID: caller.Project, Actor: caller.Name, Via: caller.Via, Action: action, Target: target,
 	})
@@ -82,14 +100,14 @@ func actionOf(op *huma.Operation, param func(string) string) (action, target str
 		}
 	}
 	last := path.Base(op.Path)
-	named := strings.HasPrefix(last, "{") || strings.HasSuffix(last, "s") // the thing itself, not something done to it
+	itself := strings.HasPrefix(last, "{") || strings.HasSuffix(last, "s") // the thing itself, not something done to it
 	if len(words) > 1 && (words[0] == "account" || words[0] == "project") {
 		words = words[1:] // streams and keys are known by their own name
-		if !named && len(words) == 1 {
+		if !itself && len(words) == 1 {
 			words = append([]string{"account"}, words...)
 		}
 	}
-	if named {
+	if itself {
 		words = append(words, map[string]string{
 			http.MethodPost: "created", http.MethodPut: "set", http.MethodPatch: "changed", http.MethodDelete: "deleted",
 		}[op.Method])

@@ -19,7 +19,7 @@ func (a *API) replayRoutes() {
 	serve(a, route{pattern: "POST /v1/replays", access: forProject, summary: "Send events of the log again"},
 		func(ctx context.Context, in *struct{ Body NewReplay }) (ReplayResult, error) {
 			if in.Body.DryRun {
-				unchanged(ctx)
+				changeOf(ctx).none = true
 			}
 			request, err := a.replayRequest(ctx, in.Body)
 			if err != nil {

@@ -32,6 +32,9 @@ func serve[I, T any](a *API, r route, handle func(context.Context, *I) (T, error
 		if err != nil {
 			return nil, a.refuse(ctx, err)
 		}
+		if made, ok := any(out).(named); ok {
+			changeOf(ctx).made = made.id()
+		}
 		return &answer[T]{out}, nil
 	})
 }

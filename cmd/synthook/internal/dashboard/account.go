@@ -113,7 +113,7 @@ func (d *Dashboard) changeAccount(w http.ResponseWriter, r *http.Request) error 
 func (d *Dashboard) after(w http.ResponseWriter, r *http.Request, to, text string, err error) error {
 	if wrong, ok := wrongOf(err); ok {
 		for _, message := range wrong {
-			return d.done(w, r, to, frame.Notice{Tone: "bad", Text: sentence(message)})
+			return d.done(w, r, to, frame.Notice{Tone: "bad", Text: frame.Sentence(message)})
 		}
 	}
 	if err != nil {

@@ -91,21 +91,13 @@ func (d *Dashboard) broken(w http.ResponseWriter, r *http.Request, err error) {
 // refused answers for an error that no page took up.
 func (d *Dashboard) refused(w http.ResponseWriter, r *http.Request, err error) {
 	if e, ok := errors.AsType[*client.Error](err); ok && e.Status < 500 {
-		d.fail(w, r, e.Status, sentence(e.Error()))
+		d.fail(w, r, e.Status, frame.Sentence(e.Error()))
 		return
 	} else if ok && e.Status == http.StatusServiceUnavailable {
-		d.fail(w, r, e.Status, sentence(e.Detail))
+		d.fail(w, r, e.Status, frame.Sentence(e.Detail))
 		return
 	}
 	d.broken(w, r, err)
-}
-
-// sentence is a message of the API as a page says it.
-func sentence(text string) string {
-	if text == "" {
-		return ""
-	}
-	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
 // Wrong is what is wrong with a form, by field; "" is the form as a whole.

@@ -186,7 +186,7 @@ func dayOf(s tally.Series) day {
 	v := day{Counted: s.Counted}
 	events := chart.Bars{Classes: []string{"created", "updated", "deleted", "account"}}
 	deliveries := chart.Bars{Classes: []string{"delivered", "failed"}}
-	for i, slot := range s.Slots {
+	for _, slot := range s.Slots {
 		at := slot.Start.Format("15:04")
 		events.Bars = append(events.Bars, chart.Bar{
 			Label: fmt.Sprintf("%s UTC: %d created, %d updated, %d deleted, %d of accounts", at, slot.Created, slot.Updated, slot.Deleted, slot.Accounts),
@@ -199,10 +199,8 @@ func dayOf(s tally.Series) day {
 		v.Events += slot.Created + slot.Updated + slot.Deleted + slot.Accounts
 		v.Delivered += slot.Delivered
 		v.Failed += slot.Failed
-		if slot.Start.Minute() == 0 && slot.Start.Hour()%4 == 0 {
-			events.Ticks = append(events.Ticks, chart.Tick{Bar: i, Text: at})
-		}
 	}
+	events.Ticks = []string{"24 h ago", "18 h", "12 h", "6 h", "now"}
 	deliveries.Ticks = events.Ticks
 	events.Label = fmt.Sprintf("Events of the last 24 hours: %d", v.Events)
 	deliveries.Label = fmt.Sprintf("Attempts of the last 24 hours: %d delivered, %d failed", v.Delivered, v.Failed)

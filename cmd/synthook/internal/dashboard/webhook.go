@@ -266,7 +266,7 @@ func (d *Dashboard) replay(w http.ResponseWriter, r *http.Request) error {
 	if result.Events == 0 {
 		notice = frame.Notice{Tone: "warn", Text: "Nothing to replay: no event of the log matches."}
 	}
-	return d.done(w, r, frame.Path("webhooks", id)+"#replays", notice)
+	return d.done(w, r, frame.Path("webhooks", id), notice)
 }
 
 func (d *Dashboard) cancelReplay(w http.ResponseWriter, r *http.Request) error {

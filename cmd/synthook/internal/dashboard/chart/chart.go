@@ -22,56 +22,42 @@ type Bars struct {
 	Label   string   // of the whole, for who can't see it
 	Classes []string // of the parts
 	Bars    []Bar
-	Ticks   []Tick
+	Ticks   []string // words under the columns, evenly spread
 }
 
-// Tick is a word under a column.
-type Tick struct {
-	Bar  int
-	Text string
-}
+const barStep = 10 // width of a column and the gap after it
 
-const (
-	width, height = 720, 120
-	floor         = 100 // y of the ground line
-)
-
-// SVG draws the chart.
+// SVG draws the chart. Its words are beside the drawing, which is stretched.
 func (c Bars) SVG() template.HTML {
 	var top int64 = 1
 	for _, bar := range c.Bars {
 		top = max(top, bar.sum())
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="chart" viewBox="0 0 %d %d" role="img" aria-label="%s">`, width, height, template.HTMLEscapeString(c.Label))
-	fmt.Fprintf(&b, `<line class="grid" x1="0" x2="%d" y1="14.5" y2="14.5"/><text class="tick" x="0" y="10">%s</text>`, width, short(top))
-	step := float64(width) / float64(max(len(c.Bars), 1))
+	fmt.Fprintf(&b, `<div class="plot"><span class="top" aria-hidden="true">%s</span><svg class="chart" viewBox="0 0 %d 100" preserveAspectRatio="none" role="img" aria-label="%s">`,
+		short(top), len(c.Bars)*barStep, template.HTMLEscapeString(c.Label))
 	for i, bar := range c.Bars {
-		fmt.Fprintf(&b, `<g><title>%s</title><rect class="hit" x="%.1f" y="14" width="%.1f" height="%d"/>`,
-			template.HTMLEscapeString(bar.Label), float64(i)*step, step, floor-14)
-		y := float64(floor)
+		fmt.Fprintf(&b, `<g><title>%s</title><rect class="hit" x="%d" width="%d" height="100"/>`, template.HTMLEscapeString(bar.Label), i*barStep, barStep)
+		y := 100.0
 		for k, n := range bar.Parts {
 			if n == 0 {
 				continue
 			}
-			h := max(float64(n)/float64(top)*(floor-15), 1)
+			h := max(float64(n)/float64(top)*99, 1.5)
 			y -= h
-			fmt.Fprintf(&b, `<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="1"/>`, c.Classes[k], float64(i)*step+1, y, step-2, h)
+			fmt.Fprintf(&b, `<rect class="%s" x="%d" y="%.1f" width="%d" height="%.1f"/>`, c.Classes[k], i*barStep+1, y, barStep-2, h)
 		}
 		b.WriteString(`</g>`)
 	}
-	fmt.Fprintf(&b, `<line class="ground" x1="0" x2="%d" y1="%d.5" y2="%d.5"/>`, width, floor, floor)
-	for _, tick := range c.Ticks {
-		anchor := "middle"
-		switch tick.Bar {
-		case 0:
-			anchor = "start"
-		case len(c.Bars):
-			anchor = "end"
-		}
-		fmt.Fprintf(&b, `<text class="tick" x="%.1f" y="%d" text-anchor="%s">%s</text>`, float64(tick.Bar)*step, height-4, anchor, template.HTMLEscapeString(tick.Text))
-	}
 	b.WriteString(`</svg>`)
+	if len(c.Ticks) > 0 {
+		b.WriteString(`<p class="ticks" aria-hidden="true">`)
+		for _, tick := range c.Ticks {
+			b.WriteString(`<span>` + template.HTMLEscapeString(tick) + `</span>`)
+		}
+		b.WriteString(`</p>`)
+	}
+	b.WriteString(`</div>`)
 	return template.HTML(b.String()) // texts are escaped above
 }
 
@@ -129,7 +115,7 @@ func Strip(shares []Share) template.HTML {
 func Gauge(ratio float64, class, label string) template.HTML {
 	const full = 60.0
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="gauge" viewBox="0 0 80 8" role="img" aria-label="%s"><rect class="track" width="80" height="8" rx="4"/>`, template.HTMLEscapeString(label))
+	fmt.Fprintf(&b, `<svg class="gauge" viewBox="0 0 80 8" role="img" aria-label="%[1]s"><title>%[1]s</title><rect class="track" width="80" height="8" rx="4"/>`, template.HTMLEscapeString(label))
 	fmt.Fprintf(&b, `<rect class="%s" width="%.1f" height="8" rx="4"/><rect class="mark" x="%.1f" width="1" height="8"/></svg>`, class, min(max(ratio*full, 4), 80), full)
 	return template.HTML(b.String())
 }

@@ -11,21 +11,24 @@ import (
 
 // spelling are the functions of templates.
 var spelling = template.FuncMap{
-	"ago":    func(t any) template.HTML { return moment(t, time.Now()) },
-	"when":   func(t any) template.HTML { return stamp(t) },
-	"num":    Number,
-	"dur":    Duration,
-	"ms":     func(ms int64) string { return Duration(time.Duration(ms) * time.Millisecond) },
-	"words":  Words,
-	"tone":   Tone,
-	"plural": Plural,
-	"path":   Path,
-	"join":   strings.Join,
-	"lines":  func(list []string) string { return strings.Join(list, "\n") },
-	"add":    func(a, b int) int { return a + b },
-	"query":  url.QueryEscape,
-	"action": func(event string) string { return event[strings.LastIndexByte(event, '.')+1:] },
-	"states": func(all ...string) []string { return all },
+	"ago":      func(t any) template.HTML { return moment(t, time.Now()) },
+	"when":     func(t any) template.HTML { return stamp(t) },
+	"num":      Number,
+	"dur":      Duration,
+	"ms":       func(ms int64) string { return Duration(time.Duration(ms) * time.Millisecond) },
+	"words":    Words,
+	"tone":     Tone,
+	"plural":   Plural,
+	"path":     Path,
+	"join":     strings.Join,
+	"stop":     stop,
+	"sentence": Sentence,
+	"lines":    func(list []string) string { return strings.Join(list, "\n") },
+	"add":      func(a, b int) int { return a + b },
+	"query":    url.QueryEscape,
+	"action":   func(event string) string { return event[strings.LastIndexByte(event, '.')+1:] },
+	"subject":  func(event string) string { return event[:strings.LastIndexByte(event, '.')+1] },
+	"states":   func(all ...string) []string { return all },
 
 	// What parts of templates are given.
 	"navItem": func(path, name string, here bool) map[string]any {
@@ -38,6 +41,17 @@ var spelling = template.FuncMap{
 		return map[string]string{"Name": name, "Label": label, "Value": value, "Wrong": wrong, "Hint": hint}
 	},
 }
+
+// Sentence is a message as a page says it: with a capital, and a full stop.
+func Sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + stop(text[1:])
+}
+
+// stop ends a text with one full stop.
+func stop(text string) string { return strings.TrimSuffix(text, ".") + "." }
 
 // Path joins segments to a path, each escaped.
 func Path(segments ...string) string {
@@ -74,7 +88,7 @@ func Duration(d time.Duration) string {
 	switch {
 	case d < time.Second:
 		return strconv.FormatInt(d.Milliseconds(), 10) + " ms"
-	case d < 10*time.Second:
+	case d < 10*time.Second && d%time.Second != 0:
 		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
 	case d < time.Minute:
 		return strconv.Itoa(int(d.Seconds())) + " s"
