@@ -163,10 +163,11 @@ func (p *Poller) budget(c *claim, connector *providers.Connector) *providers.Bud
 	p.mu.Lock()
 	b := p.budgets[c.account.id]
 	if b == nil {
-		accountID := c.account.id
+		accountID, provider := c.account.id, c.account.provider
 		b = providers.NewBudget(connector.Limits())
 		b.BlockUntil(until)
 		b.OnBlock = func(until time.Time) {
+			p.silenced(provider, until)
 			if time.Until(until) < persistedBlock {
 				return
 			}

@@ -58,6 +58,7 @@ func (p *Poller) poll(ctx context.Context, c *claim) (Result, error) {
 		_ = p.release(ctx, c)
 	}
 	a.log(err)
+	a.report()
 	return a.result, err
 }
 

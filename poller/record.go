@@ -21,12 +21,12 @@ type execer interface {
 func (a *attempt) succeed(ctx context.Context, db execer, after doubts) error {
 	now := a.time()
 	changed := a.result.Created+a.result.Updated+a.result.Deleted > 0
-	result, err := db.ExecContext(ctx, `UPDATE streams SET lease_owner = '', lease_until = NULL, failures = 0, last_error = '', polls = polls + 1,
+	result, err := db.ExecContext(ctx, `UPDATE streams SET lease_owner = '', lease_until = NULL, failures = 0, last_error = '', polls = polls + 1, requests = requests + $10,
 		next_poll_at = CASE WHEN next_poll_at IS NOT DISTINCT FROM $1 THEN $2 ELSE next_poll_at END,
 		last_poll_at = $3, last_complete_at = $4, last_change_at = CASE WHEN $5 THEN $4 ELSE last_change_at END,
 		last_duration_ms = $6, records = $7
 		WHERE id = $8 AND fence = $9`,
-		a.due, a.next(now, after), a.started, now, changed, now.Sub(a.started).Milliseconds(), a.result.Records, a.streamID, a.fence)
+		a.due, a.next(now, after), a.started, now, changed, now.Sub(a.started).Milliseconds(), a.result.Records, a.streamID, a.fence, a.result.Requests)
 	if err != nil {
 		return fmt.Errorf("end poll: %w", err)
 	}
@@ -153,10 +153,10 @@ func (a *attempt) fail(ctx context.Context, cause error) error {
 			}
 		}
 		result, err := tx.ExecContext(ctx, `UPDATE streams SET lease_owner = '', lease_until = NULL, failures = failures + $1, last_error = $2,
-			polls = polls + 1, next_poll_at = CASE WHEN next_poll_at IS NOT DISTINCT FROM $3 THEN $4 ELSE next_poll_at END,
+			polls = polls + 1, requests = requests + $9, next_poll_at = CASE WHEN next_poll_at IS NOT DISTINCT FROM $3 THEN $4 ELSE next_poll_at END,
 			last_poll_at = $5, last_duration_ms = $6
 			WHERE id = $7 AND fence = $8`,
-			counts, a.result.Error, a.due, next, a.started, now.Sub(a.started).Milliseconds(), a.streamID, a.fence)
+			counts, a.result.Error, a.due, next, a.started, now.Sub(a.started).Milliseconds(), a.streamID, a.fence, a.result.Requests)
 		if err != nil {
 			return fmt.Errorf("record failed poll: %w", err)
 		}

@@ -99,6 +99,7 @@ CREATE TABLE streams (
     last_change_at   timestamptz,
     last_duration_ms bigint      NOT NULL DEFAULT 0,
     polls            bigint      NOT NULL DEFAULT 0,
+    requests         bigint      NOT NULL DEFAULT 0, -- of all these polls
     records          bigint      NOT NULL DEFAULT 0, -- in the last complete listing
     UNIQUE (account_id, record_type)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);

@@ -99,6 +99,7 @@ CREATE TABLE streams (
     last_change_at   timestamp,
     last_duration_ms integer   NOT NULL DEFAULT 0,
     polls            integer   NOT NULL DEFAULT 0,
+    requests         integer   NOT NULL DEFAULT 0, -- of all these polls
     records          integer   NOT NULL DEFAULT 0, -- in the last complete listing
     UNIQUE (account_id, record_type)
 );

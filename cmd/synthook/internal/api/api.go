@@ -30,6 +30,7 @@ type Config struct {
 	Events   *hashstore.Store
 	Audit    *audit.Trail
 	Pages    http.Handler                      // what there is beside the API; nil: nothing
+	Metrics  http.Handler                      // GET /metrics, for the admin key
 	Ready    func(ctx context.Context) []Check // for /readyz
 	Version  string
 	Logger   zerolog.Logger
@@ -63,12 +64,14 @@ func New(c Config) (*API, error) {
 	a.accountRoutes()
 	a.streamRoutes()
 	a.scheduleRoutes()
+	a.tuneRoutes()
 	a.webhookRoutes()
 	a.secretRoutes()
 	a.eventRoutes()
 	a.replayRoutes()
 	a.auditRoutes()
 	a.healthRoutes()
+	a.mux.HandleFunc("GET /metrics", a.metrics)
 	return a, a.documentRoutes()
 }
 

@@ -84,14 +84,14 @@ func (db *database) within(ctx context.Context, do func(*migrations.DB) error) e
 }
 
 // fill appends the events of a round.
-func (db *database) fill(ctx context.Context, names []string, round, events int) error {
+func (db *database) fill(ctx context.Context, o order) error {
 	return db.within(ctx, func(opened *migrations.DB) error {
 		store := hashstore.New(opened.DB)
-		for from := 0; from < events; from += 10_000 {
+		for from := 0; from < o.Events; from += 10_000 {
 			if err := fillPart(ctx, opened, store, func(yield func(hashstore.Event) bool) {
 				at := time.Now()
-				for n := from; n < min(from+10_000, events); n++ {
-					if !yield(event(names, round, n, at)) {
+				for n := from; n < min(from+10_000, o.Events); n++ {
+					if !yield(event(o, n, block(o.Events, len(o.Names)), at)) {
 						return
 					}
 				}
@@ -118,11 +118,15 @@ func fillPart(ctx context.Context, db *migrations.DB, store *hashstore.Store, ev
 	return nil
 }
 
-// event is the round's nth: the webhooks' projects take turns.
-func event(names []string, round, n int, at time.Time) hashstore.Event {
+// block is how many events a poll finds: a hundred, or fewer where every webhook shall
+// get some.
+func block(events, webhooks int) int { return max(1, min(100, events/webhooks)) }
+
+// event is the round's nth: the webhooks' projects take turns, a poll's events each.
+func event(o order, n, block int, at time.Time) hashstore.Event {
 	return hashstore.Event{
-		ProjectID: names[n%len(names)], AccountID: "GnQoASvosYhE5wJcmmAQs", Name: "hris_employees.updated", RecordType: "employees",
-		RecordID: recordID(round, n), OccurredAt: at, PollID: 7, Fields: []string{"department"},
+		ProjectID: o.Names[n/block%len(o.Names)], AccountID: "GnQoASvosYhE5wJcmmAQs", Name: "hris_employees.updated", RecordType: "employees",
+		RecordID: recordID(o.Round, n), OccurredAt: at, PollID: int64(1 + n/block), Fields: []string{"department"},
 	}
 }
 

@@ -28,8 +28,8 @@ func post(ctx context.Context, o order) (follow, error) {
 	requests := make([]signed, o.Events)
 	now := time.Now()
 	for i := range requests {
-		webhook := i % len(o.Secrets)
-		e := event(o.Names, o.Round, i, now)
+		webhook := i / block(o.Events, len(o.Names)) % len(o.Names)
+		e := event(o, i, block(o.Events, len(o.Names)), now)
 		e.UID = fmt.Sprintf("evt_%026d", i) // as long as the log's
 		converted, err := eventlog.Convert(e)
 		if err != nil {

@@ -41,6 +41,9 @@ func (b *bench) names() []string {
 // parkedProject has the webhook whose endpoint is down, and nothing else.
 const parkedProject = "bench-parked"
 
+// events are those of a run.
+func (b *bench) events() order { return order{Names: b.names(), Round: b.round, Events: b.Events} }
+
 func webhookURL(base string, n int) string { return fmt.Sprintf("%s/hook/%d?token=bench", base, n) }
 
 // register makes projects and webhooks through the API of a service.
@@ -86,7 +89,7 @@ func (b *bench) register(ctx context.Context) error {
 }
 
 func (b *bench) service(ctx context.Context, profile string) (*part, error) {
-	return b.start(ctx, order{Do: "serve", Location: b.db.location, Names: b.names(), Profile: profile})
+	return b.start(ctx, order{Do: "serve", Location: b.db.location, Profile: profile})
 }
 
 // stop ends a service in order, and says what CPU it used.
@@ -111,7 +114,7 @@ func (b *bench) services(ctx context.Context, profile string) (started []*part, 
 // deliver is a run of ours: the events are in the log, then the services start.
 func (b *bench) deliver(ctx context.Context, profile string) (m measured, err error) {
 	b.round++
-	if err := b.db.fill(ctx, b.names(), b.round, b.Events); err != nil {
+	if err := b.db.fill(ctx, b.events()); err != nil {
 		return m, err
 	}
 	if err := b.expect(b.round, b.Events); err != nil {
@@ -213,7 +216,7 @@ func (b *bench) countInSQLite(ctx context.Context) error {
 		})
 	}
 	b.round++
-	if err := b.db.fill(ctx, b.names(), b.round, b.Events); err != nil {
+	if err := b.db.fill(ctx, b.events()); err != nil {
 		return err
 	}
 	before, err := count()
@@ -254,7 +257,7 @@ func (b *bench) measureLatency(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	appended, err := started[0].ask(order{Do: "append", Round: b.round, Events: events, Rate: b.Rate})
+	appended, err := started[0].ask(order{Do: "append", Names: b.names(), Round: b.round, Events: events, Rate: b.Rate})
 	if err != nil {
 		return err
 	}

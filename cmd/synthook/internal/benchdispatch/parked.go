@@ -32,7 +32,7 @@ func (b *bench) measureParked(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := b.db.fill(ctx, []string{parkedProject}, b.round, b.Parked); err != nil {
+	if err := b.db.fill(ctx, order{Names: []string{parkedProject}, Round: b.round, Events: b.Parked}); err != nil {
 		return err
 	}
 	if err := b.down(true); err != nil {

@@ -27,7 +27,6 @@ const (
 // served is `synthook serve` as a part.
 type served struct {
 	*service.Service
-	names   []string
 	stop    context.CancelFunc
 	ended   chan error
 	ready   time.Duration // CPU until then
@@ -42,7 +41,7 @@ func serve(ctx context.Context, o order) (follow, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &served{Service: started, names: o.Names, ended: make(chan error, 1)}
+	s := &served{Service: started, ended: make(chan error, 1)}
 	if o.Profile != "" {
 		if err := s.startProfile(o.Profile); err != nil {
 			return nil, errors.Join(err, started.Close())
@@ -93,8 +92,9 @@ func (s *served) appendSteadily(ctx context.Context, o order) (answer, error) {
 			return answer{}, err
 		}
 		var batch []hashstore.Event
+		at := time.Now()
 		for len(batch) < size && len(times)+len(batch) < o.Events {
-			batch = append(batch, event(s.names, o.Round, len(times)+len(batch), time.Now()))
+			batch = append(batch, event(o, len(times)+len(batch), size, at))
 		}
 		committing, err := s.Append(ctx, slices.Values(batch))
 		if err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/audit"
 	"github.com/synthook/synthook/cmd/synthook/internal/keys"
+	"github.com/synthook/synthook/cmd/synthook/internal/metrics"
 	"github.com/synthook/synthook/cmd/synthook/internal/settings"
 	"github.com/synthook/synthook/cmd/synthook/internal/tally"
 	"github.com/synthook/synthook/dispatch"
@@ -50,6 +51,7 @@ type Service struct {
 	db         *migrations.DB
 	store      *hashstore.Store
 	poller     *poller.Poller
+	accounts   *poller.Accounts
 	streams    *poller.Streams
 	dispatcher *dispatch.Dispatcher
 	webhooks   *dispatch.Webhooks
@@ -57,7 +59,9 @@ type Service struct {
 	tally      *tally.Tally
 	audit      *audit.Trail
 	listener   net.Listener
-	wake       func() // whoever waits for events
+	metrics    *metrics.Metrics
+	scraped    net.Listener // where the metrics are served to everybody; nil: nowhere
+	wake       func()       // whoever waits for events
 	parts      []*part
 }
 
@@ -78,6 +82,11 @@ func Start(ctx context.Context, o Options) (_ *Service, err error) {
 	if s.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", o.Settings.Listen); err != nil {
 		return nil, fmt.Errorf("listen for the API (--listen, SYNTHOOK_LISTEN): %w", err)
 	}
+	if o.Settings.MetricsListen != "" {
+		if s.scraped, err = new(net.ListenConfig).Listen(ctx, "tcp", o.Settings.MetricsListen); err != nil {
+			return nil, fmt.Errorf("listen for the metrics (--metrics-listen, SYNTHOOK_METRICS_LISTEN): %w", err)
+		}
+	}
 	config := keys.Config{MasterKey: o.Settings.MasterKey.Reveal(), AdminKey: o.Settings.AdminKey.Reveal()}
 	if s.db.Path != "" {
 		config.KeyFile = s.db.Path + ".key"
@@ -91,6 +100,9 @@ func Start(ctx context.Context, o Options) (_ *Service, err error) {
 		return nil, err
 	}
 	s.parts = []*part{{name: "api", run: s.serve}, {name: "poller", run: s.poller.Run}, {name: "dispatcher", run: s.dispatcher.Run}, {name: "cleaner", run: s.clean}, {name: "tally", run: s.tally.Run}}
+	if s.scraped != nil {
+		s.parts = append(s.parts, &part{name: "metrics", run: s.serveMetrics})
+	}
 	if s.db.Pool != nil {
 		s.parts = append(s.parts, &part{name: "notifications", run: s.listen})
 	}
@@ -114,9 +126,12 @@ func (s *Service) openDatabase(ctx context.Context) (err error) {
 // Close closes what Start opened. Run does it by itself.
 func (s *Service) Close() error {
 	var err error
-	if s.listener != nil {
-		if closing := s.listener.Close(); !errors.Is(closing, net.ErrClosed) {
-			err = closing
+	for _, l := range []net.Listener{s.listener, s.scraped} {
+		if l == nil {
+			continue
+		}
+		if closing := l.Close(); !errors.Is(closing, net.ErrClosed) {
+			err = errors.Join(err, closing)
 		}
 	}
 	if s.db != nil {
