@@ -173,6 +173,7 @@ func (w *worker) finish(r attemptResult) {
 	}
 	wasDown := w.breaker.down()
 	w.report(d, o)
+	w.observe(d, o)
 	if v != failing || !d.probe {
 		// While the endpoint is down its probes are only counted.
 		w.batch.attempts = append(w.batch.attempts, attemptRow{d.event.ID, o})

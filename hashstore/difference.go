@@ -1,11 +1,16 @@
 package hashstore
 
-import "iter"
+import (
+	"iter"
+
+	"github.com/synthook/synthook/diff"
+)
 
 // Item is one record of a difference.
 type Item struct {
-	ID    string
-	Place uint64
+	ID      string
+	Place   uint64
+	Changed diff.FieldSet // of an updated one: the fields that differ; none: they are not known
 }
 
 // Difference is how a listing differs from what is known of its stream. It refers to
@@ -22,7 +27,9 @@ type Difference struct {
 	shared           map[uint64]bool // places that two records have, here or there
 	touched          []touch         // what the runs hold of each part
 
-	partial *comparison // not nil: the listing says nothing about absence
+	partial    *comparison                // not nil: the listing says nothing about absence
+	changed    []diff.FieldSet            // of updated; nil: not known of any
+	fieldNames map[diff.FieldSet][]string // that were asked for
 }
 
 // touch says what has happened to a part since it was folded last.
@@ -47,7 +54,19 @@ func (d *Difference) Counts() (created, updated, missing int) {
 func (d *Difference) Created() iter.Seq[Item] { return d.items(d.created) }
 
 // Updated are the records that are known with another fingerprint.
-func (d *Difference) Updated() iter.Seq[Item] { return d.items(d.updated) }
+func (d *Difference) Updated() iter.Seq[Item] {
+	return func(yield func(Item) bool) {
+		next := 0
+		for item := range d.items(d.updated) {
+			if d.changed != nil {
+				item.Changed = d.changed[next]
+			}
+			if next++; !yield(item) {
+				return
+			}
+		}
+	}
+}
 
 // Missing are the known records that the listing lacks; of a partial compare, those that
 // are said to be gone.

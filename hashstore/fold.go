@@ -19,7 +19,7 @@ func (p *plan) planFold(partSize int) {
 	if p.state.Version != 0 {
 		p.next.Bits = partBits(p.next.Records, partSize, p.state.Bits)
 	}
-	if p.all = p.next.Bits != p.state.Bits; p.all {
+	if p.all = p.all || p.next.Bits != p.state.Bits; p.all {
 		p.base = group(p.listing.records, p.next.Bits)
 		p.next.digests = p.sumsOfAll(p.listing)
 		return
@@ -43,6 +43,7 @@ func (p *plan) touchChanged() {
 // planRebase makes next a state without runs, of l and what is kept.
 func (p *plan) planRebase(l *Listing, partSize int) {
 	p.stored, p.fold, p.all = l, true, true
+	p.next.Fields = l.fields
 	p.next.Records = l.Len() + len(p.kept.records)
 	p.next.baseSize, p.next.deltaSize, p.next.deltaRuns = p.next.Records, 0, 0
 	p.next.Bits = partBits(p.next.Records, partSize, p.state.Bits)
@@ -70,7 +71,7 @@ func (p *plan) writeBase(ctx context.Context, tx *sql.Tx) error {
 	if err := p.clearRuns(ctx, tx); err != nil {
 		return err
 	}
-	w := partWriter{plan: p, keep: p.kept.records}
+	w := partWriter{plan: p, keep: p.kept.records, rows: rowWriter{names: len(p.next.Fields.Names)}}
 	for part := range 1 << p.next.Bits {
 		how := touchEntries | touchMembers
 		if !p.all {
@@ -99,6 +100,7 @@ type partWriter struct {
 	keep         []record // of kept, not written yet
 	sorter       sorter
 	entries, ids []byte
+	rows         rowWriter // beside entries
 }
 
 func (w *partWriter) write(ctx context.Context, tx *sql.Tx, part int, how touch) error {
@@ -112,14 +114,15 @@ func (w *partWriter) write(ctx context.Context, tx *sql.Tx, part int, how touch)
 		return nil
 	}
 	w.gather(part, keep)
-	return w.store(ctx, tx, part, how)
+	return w.store(ctx, tx, part, how, w.rows.sealed(checksum(w.entries, 0)))
 }
 
-// store writes the entries at hand, and the ids where members came or went.
-func (w *partWriter) store(ctx context.Context, tx *sql.Tx, part int, how touch) error {
+// store writes the entries at hand and the digests beside them, and the ids where members
+// came or went.
+func (w *partWriter) store(ctx context.Context, tx *sql.Tx, part int, how touch, fields []byte) error {
 	if how&touchMembers == 0 {
-		result, err := tx.ExecContext(ctx, `UPDATE stream_parts SET entries = $1 WHERE stream_id = $2 AND part = $3`,
-			seal(w.entries, 0), w.state.StreamID, part)
+		result, err := tx.ExecContext(ctx, `UPDATE stream_parts SET entries = $1, fields = $2 WHERE stream_id = $3 AND part = $4`,
+			seal(w.entries, 0), fields, w.state.StreamID, part)
 		if err != nil {
 			return err
 		}
@@ -133,9 +136,9 @@ func (w *partWriter) store(ctx context.Context, tx *sql.Tx, part int, how touch)
 		return err
 	}
 	places := placesOf(w.entries)
-	_, err := tx.ExecContext(ctx, `INSERT INTO stream_parts (stream_id, part, entries, ids) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (stream_id, part) DO UPDATE SET entries = excluded.entries, ids = excluded.ids`,
-		w.state.StreamID, part, seal(w.entries, 0), seal(w.ids, places))
+	_, err := tx.ExecContext(ctx, `INSERT INTO stream_parts (stream_id, part, entries, ids, fields) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (stream_id, part) DO UPDATE SET entries = excluded.entries, ids = excluded.ids, fields = excluded.fields`,
+		w.state.StreamID, part, seal(w.entries, 0), seal(w.ids, places), fields)
 	return err
 }
 
@@ -143,9 +146,15 @@ func (w *partWriter) store(ctx context.Context, tx *sql.Tx, part int, how touch)
 func (w *partWriter) gather(part int, keep []record) {
 	w.base.settle(part, w.next.Bits, &w.stored.list, &w.sorter)
 	w.entries, w.ids = w.entries[:0], w.ids[:0]
+	w.rows.begin()
 	add := func(l *list, r record) {
 		w.entries = appendEntry(w.entries, r.place, r.fingerprint)
 		w.ids = append(w.ids, l.id(r)...)
+		if l == &w.kept {
+			w.rows.addUnknown()
+		} else {
+			w.rows.add(w.stored, r)
+		}
 	}
 	for _, r := range w.base.part(part) {
 		for len(keep) > 0 && compareFirst(&w.kept, keep, &w.stored.list, r) < 0 {

@@ -21,6 +21,9 @@ func (s *Store) ComparePartial(ctx context.Context, st State, l, gone *Listing) 
 	if st.Version == 0 {
 		return s.Compare(ctx, st, l)
 	}
+	if l.fields.Layout != st.Fields.Layout || !l.fields.continues(st.Fields) {
+		return nil, fmt.Errorf("compare stream %d in part: only a complete listing changes what is kept of fields", st.StreamID)
+	}
 	d := &Difference{state: st, listing: l, sums: slices.Clone(st.digests)}
 	c := &comparison{Difference: d, gone: map[string]bool{}}
 	d.partial = c
@@ -86,6 +89,9 @@ func (p *plan) planStoredFold(partSize int) {
 // lands behind those that are yet to be read, or in its own place.
 func (p *plan) foldStored(ctx context.Context, tx *sql.Tx) error {
 	f := &storedFold{partWriter: partWriter{plan: p}, digests: make([]uint64, 1<<p.next.Bits), pieces: 1 << (p.next.Bits - p.state.Bits)}
+	if err := f.readRows(ctx, tx); err != nil {
+		return err
+	}
 	for part := 1<<p.state.Bits - 1; part >= 0; part-- {
 		if how := p.touched[part]; p.all || how != 0 {
 			if err := f.fold(ctx, tx, part, how); err != nil {
@@ -108,6 +114,7 @@ type storedFold struct {
 	partWriter
 	pieces  int      // parts of next that a part of state becomes
 	digests []uint64 // of next; where all parts are written
+	known   *knownRows
 }
 
 func (f *storedFold) fold(ctx context.Context, tx *sql.Tx, part int, how touch) error {
@@ -132,13 +139,15 @@ func (f *storedFold) fold(ctx context.Context, tx *sql.Tx, part int, how touch) 
 	}
 	for piece := part * f.pieces; piece < (part+1)*f.pieces; piece++ {
 		f.entries, f.ids = f.entries[:0], f.ids[:0]
+		f.known.begin()
 		for len(all) > 0 && partOf(all[0].place, f.next.Bits) == piece {
+			f.known.write(all[0], len(known[all[0].place]) > 1)
 			f.entries = appendEntry(f.entries, all[0].place, all[0].fingerprint)
 			f.ids = append(f.ids, all[0].id...)
 			f.digests[piece] += all[0].fingerprint
 			all = all[1:]
 		}
-		if err := f.store(ctx, tx, piece, how); err != nil {
+		if err := f.store(ctx, tx, piece, how, f.known.sealed(checksum(f.entries, 0))); err != nil {
 			return err
 		}
 	}
@@ -153,8 +162,8 @@ type placed struct {
 
 // read returns what is known of a part of state.
 func (f *storedFold) read(ctx context.Context, tx *sql.Tx, part int) (map[uint64][]knownID, error) {
-	var entries, ids []byte
-	err := tx.QueryRowContext(ctx, `SELECT entries, ids FROM stream_parts WHERE stream_id = $1 AND part = $2`, f.state.StreamID, part).Scan(&entries, &ids)
+	var entries, ids, fields []byte
+	err := tx.QueryRowContext(ctx, `SELECT entries, ids, fields FROM stream_parts WHERE stream_id = $1 AND part = $2`, f.state.StreamID, part).Scan(&entries, &ids, &fields)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
 	}
@@ -163,6 +172,9 @@ func (f *storedFold) read(ctx context.Context, tx *sql.Tx, part int) (map[uint64
 	}
 	base := pending{part: part, places: placesOf(entries), size: len(entries) / entrySize, entries: entries}
 	if ids, err = unsealIDs(ids, part, base.size, base.places); err != nil {
+		return nil, err
+	}
+	if err := f.known.take(part, entries, fields); err != nil {
 		return nil, err
 	}
 	return f.partial.knowByID(base, ids)
@@ -175,10 +187,12 @@ func (f *storedFold) change(known map[uint64][]knownID, part int) error {
 	}
 	for _, i := range within(f.created, func(i int) int { return partOf(f.groups.records[i].place, f.state.Bits) }, part) {
 		r := f.groups.records[i]
+		f.known.replace(f.listing, r)
 		known[r.place] = append(known[r.place], knownID{f.listing.id(r), r.fingerprint})
 	}
 	for _, i := range within(f.updated, func(i int) int { return partOf(f.groups.records[i].place, f.state.Bits) }, part) {
 		r := f.groups.records[i]
+		f.known.replace(f.listing, r)
 		there := known[r.place]
 		at := find(there, f.listing.id(r))
 		if at < 0 && len(there) == 1 {

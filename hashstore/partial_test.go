@@ -87,7 +87,7 @@ func TestSegmentsMakeTheListing(t *testing.T) {
 			whole.Add(id, diff.Place(id), fingerprint)
 			piece.Add(id, diff.Place(id), fingerprint)
 		}
-		if err := restored.AddSegment(piece.Segment()); err != nil {
+		if err := restored.AddSegment(piece.Segment(true)); err != nil {
 			t.Fatal(err)
 		}
 		joined.Append(piece)
@@ -98,7 +98,7 @@ func TestSegmentsMakeTheListing(t *testing.T) {
 			t.Errorf("a listing %s has %d records, want %d", what, len(got), len(want))
 		}
 	}
-	good := whole.Segment()
+	good := whole.Segment(true)
 	for i := range good {
 		bad := slices.Clone(good)
 		bad[i] ^= 4
@@ -106,7 +106,7 @@ func TestSegmentsMakeTheListing(t *testing.T) {
 			t.Fatalf("byte %d changed: %v", i, err)
 		}
 	}
-	for _, cut := range [][]byte{nil, good[:7], good[:len(good)/2], seal([]byte{200, 1, 0}, 0), seal([]byte{0, 9}, 0)} {
+	for _, cut := range [][]byte{nil, good[:7], good[:len(good)/2], seal([]byte{200, 1, 0}, 0), seal([]byte{0, 0, 9}, 0), seal([]byte{0, 2}, 0), seal([]byte{0}, 0)} {
 		if err := NewListing().AddSegment(cut); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("%d bytes: %v", len(cut), err)
 		}

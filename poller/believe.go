@@ -16,6 +16,7 @@ import (
 //     records: the poll is held until a person has approved, or the records are back,
 //     or so many listings as the stream asks for have missed the very same ones. Nothing
 //     else counts then;
+//   - most records updated in the same fields: held in the same way, see storm.go;
 //   - what the provider itself says is gone, in the listing or when asked for the record,
 //     is deleted, as long as it is fewer than half of what is known (a provider that takes
 //     us for another customer knows none of our records);
@@ -52,32 +53,40 @@ type doubts struct {
 	suspected   []uint64 // missing in the last complete listing
 	quarantined []uint64 // missing in the last one, and too many to believe
 	hidden      []hidden // missing in the last one, and there when asked for; ascending
+	stormed     []uint64 // updated in the last one, and too many to believe
 	approved    bool     // the quarantined may be believed
 	polls       int      // listings in a row that left the same quarantine, or any suspicion
 	since       time.Time
 
 	// For whoever decides on the quarantine:
 	reason           string
-	sample           []string // ids of some of the quarantined
+	sample           []string // ids of some of the quarantined, or else of the stormed
 	hiddenSample     []string // and of the hidden
+	fields           []string // that changed in most of the stormed
 	created, updated int      // held with it
 }
 
 func (d doubts) none() bool { return d.calm() && len(d.hidden) == 0 }
 
 // calm tells whether nothing waits for a listing or a person.
-func (d doubts) calm() bool { return len(d.suspected)+len(d.quarantined) == 0 }
+func (d doubts) calm() bool { return len(d.suspected) == 0 && !d.holds() }
+
+// holds tells whether a change waits for a decision.
+func (d doubts) holds() bool { return len(d.quarantined)+len(d.stormed) > 0 }
 
 // after is what is doubted once v was found.
 func (d doubts) after(v verdict, now time.Time) doubts {
-	next := doubts{suspected: v.suspected, quarantined: v.held, hidden: d.stillHidden(v, now), reason: v.reason, polls: 1, since: now}
+	next := doubts{
+		suspected: v.suspected, quarantined: v.held, stormed: v.stormed, hidden: d.stillHidden(v, now),
+		fields: v.stormFields, reason: v.reason, polls: 1, since: now,
+	}
 	switch {
-	case len(v.held) > 0 && len(d.quarantined) > 0:
+	case next.holds() && d.holds():
 		next.since = d.since
-		if slices.Equal(v.held, d.quarantined) {
+		if slices.Equal(v.held, d.quarantined) && slices.Equal(v.stormed, d.stormed) {
 			next.polls = d.polls + 1
 		}
-	case len(v.held) == 0 && len(d.quarantined) == 0 && len(v.suspected) > 0 && len(d.suspected) > 0:
+	case !next.holds() && !d.holds() && len(v.suspected) > 0 && len(d.suspected) > 0:
 		next.polls = d.polls + 1
 	}
 	return next
@@ -88,7 +97,6 @@ type sighting struct {
 	known   int      // records in the hash store
 	listed  int      // records in the listing
 	onePage bool     // nothing can shift between pages
-	partial bool     // the listing is of changes alone: missing is what it says is gone
 	missing []uint64 // known, but not listed; ascending
 	replies
 	trust trust
@@ -107,9 +115,15 @@ type verdict struct {
 	hidden    []uint64 // there, but not listed
 	exist     []uint64 // of the hidden: just asked for
 	held      []uint64 // not empty: nothing of this poll counts
+	stormed   []uint64 // the same, of updates
 	reason    string   // why held
 	relist    bool     // nothing of a listing of changes counts: it takes a complete one
+
+	stormFields []string // that changed in most of the stormed
 }
+
+// holds tells whether nothing of the poll counts.
+func (v verdict) holds() bool { return len(v.held)+len(v.stormed) > 0 }
 
 func believe(s sighting, d doubts) verdict {
 	hidden := s.hidden(d)

@@ -59,7 +59,7 @@ func (a *attempt) listAll(ctx context.Context) (*walk, error) {
 		return nil, err
 	}
 	from := w.pages
-	if from == 0 && a.find.same && a.state.Version != 0 && !a.doubted {
+	if from == 0 && a.find.same && !a.relaid && a.state.Version != 0 && !a.doubted {
 		w.options.Validators = a.remembered().Full
 	}
 	err = a.list(ctx, a.recordType, w)
@@ -119,6 +119,7 @@ func (a *attempt) takeUp(ctx context.Context) (*walk, error) {
 	}
 	if p.Pages > 0 {
 		if err = a.restore(ctx, w, p); err == nil {
+			w.resumed = true
 			a.kept = checkpoints{at: time.Now(), records: p.Records, seq: p.Seq}
 			a.seen.begin(started.UTC(), resumed+1, w)
 			return w, nil
@@ -209,7 +210,10 @@ func (a *attempt) checkpoint(ctx context.Context, w *walk, resume string) error 
 // whole listing will be judged as one.
 func (a *attempt) compareEarly(ctx context.Context, w *walk) (*hashstore.Difference, error) {
 	f := &a.find
-	if f.silent || f.blind || f.mapped || len(a.before.quarantined) > 0 {
+	if err := a.nameFields(w.piece, w.formerPiece, true); err != nil {
+		return nil, err
+	}
+	if f.silent || f.blind || f.mapped || a.relaid || a.before.holds() {
 		return nil, nil
 	}
 	piece := a.comparable(w.piece, w.formerPiece)
@@ -229,7 +233,7 @@ func (a *attempt) tellEarly(ctx context.Context, d *hashstore.Difference, keep f
 	created, updated, _ := d.Counts()
 	a.early = early{a.early.created + created, a.early.updated + updated, a.early.events + created + updated}
 	a.result.Created, a.result.Updated, a.result.Events = a.early.created, a.early.updated, a.early.events
-	c := hashstore.Commit{Recipe: a.state.Recipe, Events: a.events(changes(d))}
+	c := hashstore.Commit{Recipe: a.state.Recipe, Events: a.events(d, changes(d))}
 	if a.state.Version == 0 {
 		var err error
 		if c.Recipe, err = a.recipe.encode(); err != nil {
@@ -306,6 +310,9 @@ func (a *attempt) keepSegments(ctx context.Context, tx *sql.Tx, w *walk, seq int
 	}
 	segments := map[string]*hashstore.Listing{kind: w.piece, "former": w.formerPiece, "gone": hashstore.NewListing()}
 	if w.rest != nil {
+		if err := a.nameFields(w.rest, nil, true); err != nil {
+			return err
+		}
 		segments["first"] = w.rest
 	}
 	for id := range w.said {
@@ -316,7 +323,7 @@ func (a *attempt) keepSegments(ctx context.Context, tx *sql.Tx, w *walk, seq int
 			continue
 		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO listing_segments (stream_id, seq, kind, segment) VALUES ($1, $2, $3, $4)`,
-			a.streamID, seq, kind, l.Segment()); err != nil {
+			a.streamID, seq, kind, l.Segment(true)); err != nil {
 			return fmt.Errorf("keep listing: %w", err)
 		}
 	}

@@ -71,12 +71,8 @@ func (f finding) questions(before doubts, now time.Time) []hashstore.Item {
 	if !f.confirms {
 		return nil
 	}
-	s := f.sighting()
-	v := believe(s, before)
-	if f.partial {
-		v = believePart(s, before, f.changes())
-	}
-	if len(v.held) > 0 || v.relist {
+	s, v := f.judge(before)
+	if v.holds() || v.relist {
 		return nil
 	}
 	open := without(without(without(s.missing, v.hidden), s.approved(before)), s.gone)

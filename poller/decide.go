@@ -27,6 +27,7 @@ type finding struct {
 	partial bool // the listing is of changes alone: missing is what it says is gone
 	silent  bool // a first listing, of which nothing is told
 	trust   trust
+	fields  changedFields // of the updates
 	following
 
 	confirms bool // a single record can be asked for
@@ -36,11 +37,24 @@ type finding struct {
 // sighting is the finding without what is listed.
 func (f finding) sighting() sighting {
 	_, _, missing := f.Counts()
-	s := sighting{known: f.known, listed: f.listed, onePage: f.onePage, partial: f.partial, missing: make([]uint64, 0, missing), replies: f.replies, trust: f.trust}
+	s := sighting{known: f.known, listed: f.listed, onePage: f.onePage, missing: make([]uint64, 0, missing), replies: f.replies, trust: f.trust}
 	for item := range f.Missing() {
 		s.missing = append(s.missing, item.Place)
 	}
 	return s
+}
+
+// judge finds what to believe of the finding by what was doubted before it.
+func (f finding) judge(before doubts) (sighting, verdict) {
+	s := f.sighting()
+	if f.partial {
+		return s, believePart(s, before, f.changes())
+	}
+	v := believe(s, before)
+	if storm := f.storm(before, s.missing); storm != nil {
+		v = storm.hold(v, s, before)
+	}
+	return s, v
 }
 
 // changes are the records that are listed and not known so.
@@ -76,21 +90,20 @@ func (f finding) decide(before doubts, now time.Time) decision {
 	case !f.sees():
 		d.outcome, d.updated = "rebased", 0
 	}
-	if s := f.sighting(); f.partial {
-		d.verdict = believePart(s, before, f.changes())
-	} else {
-		d.verdict = believe(s, before)
-	}
+	_, d.verdict = f.judge(before)
 	d.after = before.after(d.verdict, now)
 	if d.after.hiddenSample = before.hiddenSample; !f.partial {
-		d.after.hiddenSample = d.sample(d.hidden)
+		d.after.hiddenSample = d.sample(d.Missing(), d.hidden)
 	}
 	switch {
 	case d.relist:
 		d.outcome, d.created, d.updated = "relisting", 0, 0
-	case len(d.held) > 0:
+	case d.holds():
 		d.outcome = "quarantined"
-		d.after.sample, d.after.created, d.after.updated = d.sample(d.held), d.created, d.updated
+		if d.after.sample = d.sample(d.Missing(), d.held); len(d.held) == 0 {
+			d.after.sample = d.sample(d.Updated(), d.stormed)
+		}
+		d.after.created, d.after.updated = d.created, d.updated
 	case len(d.suspected) > 0 && d.created+d.updated+len(d.deleted) == 0:
 		d.outcome = "suspected"
 	}
@@ -100,7 +113,7 @@ func (f finding) decide(before doubts, now time.Time) decision {
 // quiet tells whether nothing was found that is not as it was before.
 func (d *decision) quiet(before doubts) bool {
 	told := d.created + d.updated + len(d.deleted)
-	return !d.silent && !d.relist && told+len(d.held)+len(d.suspected)+len(d.exist) == 0 &&
+	return !d.silent && !d.relist && !d.holds() && told+len(d.suspected)+len(d.exist) == 0 &&
 		before.calm() && slices.Equal(d.hidden, placesOf(before.hidden))
 }
 
@@ -108,7 +121,7 @@ func (d *decision) quiet(before doubts) bool {
 // fingerprint, which nobody could compare with its next content by another recipe. Until
 // the suspicion is settled, which is soon, the old recipe stays. What is hidden may stay
 // so for long: when it is back, it is told as updated.
-func (d *decision) rebases() bool { return len(d.held)+len(d.suspected) == 0 }
+func (d *decision) rebases() bool { return !d.holds() && len(d.suspected) == 0 }
 
 // deletes tells of a missing record whether it is believed to be gone.
 func (d *decision) deletes(place uint64) bool { return contains(d.deleted, place) }
@@ -127,23 +140,24 @@ func (d *decision) told() iter.Seq2[diff.Op, hashstore.Item] {
 			}
 			return true
 		}
-		_ = len(d.held) > 0 || d.relist ||
+		_ = d.holds() || d.relist ||
 			(d.created == 0 || tell(diff.Created, d.Created())) &&
 				(d.updated == 0 || tell(diff.Updated, d.Updated())) &&
 				(len(d.deleted) == 0 || tell(diff.Deleted, d.Missing()))
 	}
 }
 
-// sampleSize is how many of the missing records are named to whoever decides.
+// sampleSize is how many of the records that are held are named to whoever decides: the
+// missing ones, and where none is held, the updated ones. So many hidden ones are, too.
 const sampleSize = 20
 
-// sample is the ids of some of the missing records.
-func (d *decision) sample(of []uint64) []string {
+// sample is the ids of some records that are held or hidden.
+func (d *decision) sample(from iter.Seq[hashstore.Item], of []uint64) []string {
 	ids := make([]string, 0, min(len(of), sampleSize))
 	if len(of) == 0 {
 		return ids
 	}
-	for item := range d.Missing() {
+	for item := range from {
 		if !contains(of, item.Place) {
 			continue
 		}

@@ -30,7 +30,7 @@ const (
 // faster schedule, no complete listing is due, and nothing waits for one.
 func (a *attempt) incremental() bool {
 	return a.fast != nil && !a.complete && !a.listing && a.since.Valid && a.state.Version != 0 && a.before.calm() &&
-		!a.find.blind && !a.find.mapped
+		!a.find.blind && !a.find.mapped && !a.relaid
 }
 
 func (a *attempt) listChanges(ctx context.Context) error {
@@ -54,7 +54,8 @@ func (a *attempt) listChanges(ctx context.Context) error {
 		return err
 	}
 	f := a.find
-	f.difference, f.partial, f.listed, f.known = d, true, a.result.Records, a.state.Records
+	f.fields = changedFieldsOf(d)
+	f.difference, f.partial, f.listed, f.known = a.sift(d), true, a.result.Records, a.state.Records
 	after := memory{Latest: cmp.Or(w.validators, before.Latest)}
 	if d.Unchanged() { // else a validator of what was before could hide that a change is taken back
 		after.Full = before.Full

@@ -19,6 +19,10 @@ type claim struct {
 	levels     struct{ stream, account, recordType, incremental string } // of its schedules
 	baseline   string
 	ignore     []string
+
+	changedFields bool     // are told
+	digestPaths   []string // with those of these paths
+
 	trust      trust
 	due        sql.NullTime // next_poll_at at the claim: where it has changed since, somebody asked for another time
 	full       sql.NullTime // full_poll_at
@@ -104,8 +108,9 @@ func (p *Poller) claim(ctx context.Context, where string, args ...any) ([]*claim
 	defer cancel()
 	found := `SELECT s.id, s.fence + 1 AS fence, s.record_type, s.account_id, a.project_id, a.provider, a.base_url, a.credentials, p.hash_key,
 		a.page_size, a.blocked_until, a.updated_at, s.schedule, a.schedule AS account_schedule, coalesce(r.schedule, '') AS type_schedule,
-		CASE WHEN s.baseline = '' THEN a.baseline ELSE s.baseline END AS baseline, s.ignore_paths, s.quarantine_percent, s.release_after,
-		s.incremental_schedule, s.next_poll_at, s.full_poll_at, s.full_poll_at IS NULL OR s.full_poll_at <= ` + p.now + ` AS complete, s.since_at, s.validators, s.failures,
+		CASE WHEN s.baseline = '' THEN a.baseline ELSE s.baseline END AS baseline, s.ignore_paths, s.changed_fields, s.digest_paths,
+		s.quarantine_percent, s.release_after, s.incremental_schedule, s.next_poll_at, s.full_poll_at,
+		s.full_poll_at IS NULL OR s.full_poll_at <= ` + p.now + ` AS complete, s.since_at, s.validators, s.failures,
 		d.stream_id IS NOT NULL AS doubted, l.stream_id IS NOT NULL AS listing, ` + p.nowMicros + ` AS now
 		FROM streams s
 		JOIN accounts a ON a.id = s.account_id
@@ -156,16 +161,19 @@ func scanClaims(rows *sql.Rows) ([]*claim, error) {
 	for rows.Next() {
 		c := &claim{}
 		a := &c.account
-		var ignore string
+		var ignore, digest string
 		var now int64
 		if err := rows.Scan(&c.streamID, &c.fence, &c.recordType, &a.id, &a.projectID, &a.provider, &a.baseURL, &a.credentials, &a.hashKey,
 			&a.pageSize, &a.blockedUntil, &a.updatedAt, &c.levels.stream, &c.levels.account, &c.levels.recordType,
-			&c.baseline, &ignore, &c.trust.percent, &c.trust.releaseAfter, &c.levels.incremental, &c.due, &c.full, &c.complete, &c.since, &c.validators, &c.failures,
-			&c.doubted, &c.listing, &now); err != nil {
+			&c.baseline, &ignore, &c.changedFields, &digest, &c.trust.percent, &c.trust.releaseAfter, &c.levels.incremental, &c.due, &c.full,
+			&c.complete, &c.since, &c.validators, &c.failures, &c.doubted, &c.listing, &now); err != nil {
 			return nil, fmt.Errorf("read claimed stream: %w", err)
 		}
 		if err := json.Unmarshal([]byte(ignore), &c.ignore); err != nil {
 			return nil, fmt.Errorf("read ignored paths: %w", err)
+		}
+		if err := json.Unmarshal([]byte(digest), &c.digestPaths); err != nil {
+			return nil, fmt.Errorf("read paths of fields: %w", err)
 		}
 		c.clock = time.Until(time.UnixMicro(now))
 		claims = append(claims, c)

@@ -14,6 +14,7 @@ import (
 type walk struct {
 	options providers.ListOptions
 	union   bool // a listing that records can slip between is read twice
+	resumed bool // the beginning was read by another poll
 	// onPage, where not nil, hears of every page once it is read. An error ends the walk.
 	onPage func(ctx context.Context, w *walk, resume string) error
 
@@ -66,10 +67,11 @@ func (pl *plan) list(ctx context.Context, recordType string, w *walk) error {
 		w.listing.Remove(w.said)
 		w.former.Remove(w.said)
 	}
-	return nil
+	return pl.nameFields(w.listing, w.former, w.resumed || !w.options.Since.IsZero())
 }
 
-// walk reads one listing into w. Of a record only id and fingerprint outlive the page.
+// walk reads one listing into w. Of a record only its id, its fingerprint and
+// the digests of its fields outlive the page.
 func (pl *plan) walk(ctx context.Context, recordType string, w *walk) error {
 	options, asked := w.options, time.Now()
 	w.options.Resume = "" // a second walk begins at the beginning
@@ -109,9 +111,9 @@ func (pl *plan) take(w *walk, page providers.Page) error {
 		if len(w.said) > 0 {
 			delete(w.said, record.ID)
 		}
-		err := add(w.piece, hasher{pl.canonical, pl.seal}, record)
+		err := add(w.piece, hasher{pl.canonical, pl.seal}, pl.fields, record)
 		if err == nil && pl.former != nil {
-			err = add(w.formerPiece, *pl.former, record)
+			err = add(w.formerPiece, *pl.former, pl.formerFields, record)
 		}
 		if err != nil {
 			return fmt.Errorf("record %d of page %d: %w", i+1, w.pages, err)
@@ -120,14 +122,20 @@ func (pl *plan) take(w *walk, page providers.Page) error {
 	return nil
 }
 
-func add(l *hashstore.Listing, h hasher, record providers.Record) error {
-	content, err := h.canonical.Sum(record.Raw)
-	if err != nil {
+func add(l *hashstore.Listing, h hasher, fields *fieldReader, record providers.Record) error {
+	place := diff.Place(record.ID)
+	if fields == nil {
+		content, err := h.canonical.Sum(record.Raw)
+		if err == nil {
+			l.Add(record.ID, place, h.seal.Fingerprint(place, content))
+		}
 		return err
 	}
-	place := diff.Place(record.ID)
-	l.Add(record.ID, place, h.seal.Fingerprint(place, content))
-	return nil
+	content, digests, err := fields.Sum(record.Raw, place)
+	if err == nil {
+		l.AddFields(record.ID, place, h.seal.Fingerprint(place, content), digests)
+	}
+	return err
 }
 
 // join adds the pieces to the listings, and begins new ones.

@@ -25,6 +25,8 @@ type plan struct {
 	schedule  Schedule
 	fast      *Schedule // of listings of changes alone; nil: all are complete
 	bound     string    // names all that a listing of the stream depends on
+
+	fields, formerFields *fieldReader // beside canonical and former; nil: no digests of fields are made
 }
 
 // hasher makes fingerprints of records.
@@ -71,6 +73,9 @@ func (p *Poller) plan(c *claim) (*plan, error) {
 		info: info, client: client, canonical: canonical, seal: seal, stream: c.key(), schedule: schedule,
 		recipe: recipeOf(info, rules, key),
 	}
+	if c.changedFields {
+		pl.recipe = pl.recipe.withFields(info.Digests, c.digestPaths)
+	}
 	if c.levels.incremental != "" && info.Since {
 		fast := p.schedules.parse(c.levels.incremental)
 		pl.fast = &fast
@@ -113,10 +118,11 @@ func (p *Poller) budget(c *claim, connector *providers.Connector) *providers.Bud
 	p.mu.Lock()
 	b := p.budgets[c.account.id]
 	if b == nil {
-		accountID := c.account.id
+		accountID, provider := c.account.id, c.account.provider
 		b = providers.NewBudget(connector.Limits())
 		b.BlockUntil(until)
 		b.OnBlock = func(until time.Time) {
+			p.silenced(provider, until)
 			if time.Until(until) < persistedBlock {
 				return
 			}

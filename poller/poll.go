@@ -25,7 +25,7 @@ type Result struct {
 	Deleted     int    `json:"deleted"`
 	Suspected   int    `json:"suspected"`   // missing once
 	Hidden      int    `json:"hidden"`      // missing, but there when asked for
-	Quarantined int    `json:"quarantined"` // missing, but too many: nothing of this poll counts
+	Quarantined int    `json:"quarantined"` // missing, or updated in the same fields, but too many: nothing of this poll counts
 	Events      int    `json:"events"`
 	DurationMS  int64  `json:"duration_ms"`
 	Error       string `json:"error,omitempty"` // why the listing did not reach its end
@@ -45,12 +45,14 @@ type attempt struct {
 	seen      progress
 	kept      checkpoints
 	result    Result
-	outcome   string    // for the log
-	pollID    int64     // of the poll's own row; 0: there is none yet
-	relist    bool      // a complete listing is wanted soon
-	memory    []byte    // sealed validators for later polls; nil: none
-	asOf      time.Time // all that changed before it is known once the poll has succeeded
-	asked     int       // records that were asked for
+	fields    map[string]int // in how many of the updated records each changed, held ones included
+	relaid    bool           // what is kept of fields changes with the next complete listing
+	outcome   string         // for the log
+	pollID    int64          // of the poll's own row; 0: there is none yet
+	relist    bool           // a complete listing is wanted soon
+	memory    []byte         // sealed validators for later polls; nil: none
+	asOf      time.Time      // all that changed before it is known once the poll has succeeded
+	asked     int            // records that were asked for
 	bytes     int64
 	storeTime time.Duration // spent on what is known: load, compare, write
 }
@@ -72,6 +74,7 @@ func (p *Poller) poll(ctx context.Context, c *claim) (Result, error) {
 		_ = p.release(ctx, c)
 	}
 	a.log(err)
+	a.report()
 	return a.result, err
 }
 
@@ -98,7 +101,8 @@ func (a *attempt) run(ctx context.Context) error {
 		return err
 	}
 	f := a.find
-	f.difference, f.listed, f.onePage, f.known = d, a.result.Records, w.onePage(a.state.Records), a.state.Records
+	f.fields = changedFieldsOf(d)
+	f.difference, f.listed, f.onePage, f.known = a.sift(d), a.result.Records, w.onePage(a.state.Records), a.state.Records
 	for item := range d.Missing() {
 		if w.said[item.ID] {
 			f.gone = append(f.gone, item.Place) // by place, as Missing is
@@ -128,6 +132,9 @@ func (a *attempt) prepare(ctx context.Context) (err error) {
 		a.find.following, err = a.follow(a.state.Recipe, func(id string) ([]byte, error) { return a.formerKey(ctx, a.account.projectID, id) })
 		a.former = a.find.former
 	}
+	if err == nil {
+		a.relaid, err = a.readFields(a.state)
+	}
 	return err
 }
 
@@ -149,13 +156,16 @@ func (a *attempt) judge(ctx context.Context, d *hashstore.Difference, w *walk, f
 	f.gone, f.exist = union(f.gone, said.gone), said.exist
 	a.asked, a.result.Requests = len(questions), a.result.Requests+len(questions)
 	decided := f.decide(a.before, a.time())
-	if decided.quiet(a.before) && f.same {
+	if decided.quiet(a.before) && f.same && !a.relaid {
 		a.outcome = "unchanged"
 		return a.quieten(ctx, decided.after)
 	}
 	a.outcome, a.relist = decided.outcome, decided.relist
-	a.result.Suspected, a.result.Hidden, a.result.Quarantined = len(decided.suspected), len(decided.hidden), len(decided.held)
-	if len(decided.held) > 0 || decided.relist {
+	a.result.Suspected, a.result.Hidden, a.result.Quarantined = len(decided.suspected), len(decided.hidden), len(decided.held)+len(decided.stormed)
+	if !f.silent && f.sees() {
+		a.fields = f.fields.byName
+	}
+	if decided.holds() || decided.relist {
 		return a.recordAlone(ctx, decided.after)
 	}
 	c := hashstore.Commit{Recipe: a.state.Recipe, Delete: decided.deletes}
@@ -179,7 +189,7 @@ func (a *attempt) commit(ctx context.Context, d *hashstore.Difference, c hashsto
 	a.result.Events = a.early.events + told
 	c.Guard = func(ctx context.Context, tx *sql.Tx) error { return a.record(ctx, tx, decided.after) }
 	if told > 0 {
-		c.Events = a.events(decided.told())
+		c.Events = a.events(d, decided.told())
 	}
 	if _, err = a.Store.Commit(ctx, a.state, d, c); err == nil && c.Rebase != nil {
 		a.dropKeys(ctx)
@@ -208,14 +218,14 @@ func (a *attempt) recordAlone(ctx context.Context, after doubts) error {
 }
 
 // events are those of what is told; all of one poll bear one time.
-func (a *attempt) events(told iter.Seq2[diff.Op, hashstore.Item]) iter.Seq[hashstore.Event] {
+func (a *attempt) events(d *hashstore.Difference, told iter.Seq2[diff.Op, hashstore.Item]) iter.Seq[hashstore.Event] {
 	now := a.time()
 	return func(yield func(hashstore.Event) bool) {
 		for op, item := range told {
 			if !yield(hashstore.Event{
-				ProjectID: a.account.projectID, AccountID: a.account.id,
+				ProjectID: a.account.projectID, AccountID: a.account.id, Provider: a.account.provider,
 				Name: a.info.EventPrefix + "." + op.String(), RecordType: a.recordType, RecordID: item.ID,
-				OccurredAt: now, PollID: a.pollID,
+				OccurredAt: now, PollID: a.pollID, Fields: d.FieldNames(item.Changed),
 			}) {
 				return
 			}

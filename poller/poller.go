@@ -56,6 +56,10 @@ type Config struct {
 	// Wake is called when a stream became due by a user's hand; nil: nobody is told.
 	// Poller.Wake is made for it.
 	Wake func()
+	// OnPoll is told of every poll that ended, OnSilence of a provider that asked for
+	// silence. They must not block; nil: nobody watches.
+	OnPoll    func(Report)
+	OnSilence func(provider string)
 
 	MinInterval  time.Duration // shortest interval that may be asked for; 5 minutes
 	Checkpoint   time.Duration // how often a long listing is kept, so that it can go on after a restart; 1 minute

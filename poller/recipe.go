@@ -16,8 +16,10 @@ type recipe struct {
 	Ignore         []string `json:"ignore,omitempty"`
 	Sets           []string `json:"sets,omitempty"`
 	KeepURLQueries bool     `json:"keep_url_queries,omitempty"`
-	Mapping        string   `json:"mapping"` // the connector's version of the stream
-	Key            string   `json:"key"`     // its id
+	Mapping        string   `json:"mapping"`           // the connector's version of the stream
+	Key            string   `json:"key"`               // its id
+	Fields         bool     `json:"fields,omitempty"`  // digests of fields are made
+	Digests        []string `json:"digests,omitempty"` // of these paths as well
 }
 
 func recipeOf(info providers.StreamInfo, rules diff.Rules, key []byte) recipe {
@@ -35,6 +37,17 @@ func (r recipe) encode() (string, error) {
 	return string(text), nil
 }
 
+func decodeRecipe(text string) (r recipe, err error) {
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		return recipe{}, fmt.Errorf("read recipe: %w", err)
+	}
+	return r, nil
+}
+
+func (r recipe) rules() diff.Rules {
+	return diff.Rules{Ignore: slices.Clone(r.Ignore), Sets: slices.Clone(r.Sets), KeepURLQueries: r.KeepURLQueries}
+}
+
 // following is how a stream whose fingerprints were made by another recipe is compared.
 type following struct {
 	same   bool    // as it is: it was no other recipe
@@ -46,19 +59,19 @@ type following struct {
 // follow finds out about what the stored recipe has made. key finds a former key by its
 // id; nil: it is gone.
 func (pl *plan) follow(stored string, key func(id string) ([]byte, error)) (following, error) {
-	var s recipe
-	if json.Unmarshal([]byte(stored), &s) != nil {
+	s, err := decodeRecipe(stored)
+	if err != nil {
 		return following{blind: true}, nil
 	}
 	if s.Mapping == pl.recipe.Mapping && s.Key == pl.recipe.Key && s.Rules == pl.recipe.Rules {
 		return following{same: true}, nil
 	}
-	rules := diff.Rules{Ignore: slices.Clone(s.Ignore), Sets: slices.Clone(s.Sets), KeepURLQueries: s.KeepURLQueries}
+	rules := s.rules()
 	canonical, err := diff.NewCanonicalizer(rules)
 	if err != nil || rules.Recipe() != s.Rules {
 		return following{blind: true}, nil
 	}
-	former := &hasher{canonical, pl.seal}
+	former := &hasher{canonical: canonical, seal: pl.seal}
 	if s.Key != pl.recipe.Key {
 		k, err := key(s.Key)
 		if err != nil || k == nil {

@@ -32,14 +32,14 @@ func (a *attempt) succeed(ctx context.Context, db execer, after doubts) error {
 	if !after.calm() {
 		a.memory = nil // what is doubted must be listed
 	}
-	result, err := db.ExecContext(ctx, `UPDATE streams SET lease_owner = '', lease_until = NULL, failures = 0, last_error = '', polls = polls + 1,
+	result, err := db.ExecContext(ctx, `UPDATE streams SET lease_owner = '', lease_until = NULL, failures = 0, last_error = '', polls = polls + 1, requests = requests + $14,
 		next_poll_at = CASE WHEN next_poll_at IS NOT DISTINCT FROM $1 THEN $2 ELSE next_poll_at END,
 		full_poll_at = CASE WHEN next_poll_at IS NOT DISTINCT FROM $1 THEN $3 ELSE full_poll_at END,
 		since_at = $4, validators = $5, last_poll_at = $6, last_change_at = CASE WHEN $7 THEN $8 ELSE last_change_at END,
 		last_complete_at = CASE WHEN $9 THEN last_complete_at ELSE $8 END, records = CASE WHEN $9 THEN records ELSE $10 END, last_duration_ms = $11
 		WHERE id = $12 AND fence = $13`,
 		a.due, next, full, a.askSince(after), a.memory, a.started, r.Created+r.Updated+r.Deleted > 0, now,
-		r.Incremental, r.Records, now.Sub(a.started).Milliseconds(), a.streamID, a.fence)
+		r.Incremental, r.Records, now.Sub(a.started).Milliseconds(), a.streamID, a.fence, r.Requests)
 	if err != nil {
 		return fmt.Errorf("end poll: %w", err)
 	}
@@ -52,7 +52,7 @@ func (a *attempt) succeed(ctx context.Context, db execer, after doubts) error {
 // askSince is from when on the next listing of changes has to ask. What is held or not
 // believed has to be asked for again.
 func (a *attempt) askSince(after doubts) sql.NullTime {
-	if !a.info.Since || a.relist || len(after.quarantined) > 0 || a.asOf.IsZero() {
+	if !a.info.Since || a.relist || after.holds() || a.asOf.IsZero() {
 		return a.since
 	}
 	return sql.NullTime{Time: a.asOf.UTC(), Valid: true}
@@ -67,7 +67,7 @@ func (a *attempt) next(now time.Time, after doubts) (next time.Time, full sql.Nu
 	switch {
 	case a.relist:
 		next = now
-	case len(after.quarantined) > 0:
+	case after.holds():
 	case len(after.suspected) > 0:
 		if soon := now.Add(a.ConfirmDelay << min(after.polls-1, 16)); soon.Before(next) {
 			next = soon
@@ -99,15 +99,28 @@ func (a *attempt) record(ctx context.Context, tx *sql.Tx, after doubts) error {
 // remember writes the poll's own row.
 func (a *attempt) remember(ctx context.Context, tx *sql.Tx, reason string) (err error) {
 	r := a.result
+	fields := ""
+	if len(a.fields) > 0 {
+		text, err := json.Marshal(a.fields)
+		if err != nil {
+			return fmt.Errorf("remember poll: %w", err)
+		}
+		fields = string(text)
+	}
+	number := "polls"
+	if reason == interrupted {
+		number = "polls + 1" // it is not over yet
+	}
 	values := []any{a.time().Sub(a.started).Milliseconds(), r.Complete, r.Incremental, r.Pages, r.Records, r.Created, r.Updated, r.Deleted,
-		r.Suspected, r.Quarantined, r.Events, reason}
+		r.Suspected, r.Quarantined, r.Events, reason, fields}
 	if a.pollID != 0 {
 		_, err = tx.ExecContext(ctx, `UPDATE polls SET duration_ms = $1, complete = $2, incremental = $3, pages = $4, records = $5, created = $6,
-			updated = $7, deleted = $8, suspected = $9, quarantined = $10, events = $11, error = $12 WHERE id = $13`, append(values, a.pollID)...)
+			updated = $7, deleted = $8, suspected = $9, quarantined = $10, events = $11, error = $12, fields = $13 WHERE id = $14`, append(values, a.pollID)...)
 	} else {
 		err = tx.QueryRowContext(ctx, `INSERT INTO polls (duration_ms, complete, incremental, pages, records, created, updated, deleted,
-				suspected, quarantined, events, error, stream_id, started_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id`, append(values, a.streamID, a.started)...).Scan(&a.pollID)
+				suspected, quarantined, events, error, fields, stream_id, started_at, number)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, (SELECT `+number+` FROM streams WHERE id = $14)) RETURNING id`,
+			append(values, a.streamID, a.started)...).Scan(&a.pollID)
 	}
 	if err != nil {
 		return fmt.Errorf("remember poll: %w", err)
@@ -126,6 +139,10 @@ func (a *attempt) doubt(ctx context.Context, tx *sql.Tx, after doubts) error {
 		}
 		return nil
 	}
+	fields, err := json.Marshal(append([]string{}, after.fields...))
+	if err != nil {
+		return fmt.Errorf("write doubts: %w", err)
+	}
 	sample, err := json.Marshal(append([]string{}, after.sample...))
 	if err != nil {
 		return fmt.Errorf("write doubts: %w", err)
@@ -134,13 +151,15 @@ func (a *attempt) doubt(ctx context.Context, tx *sql.Tx, after doubts) error {
 	if err != nil {
 		return fmt.Errorf("write doubts: %w", err)
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO doubts (stream_id, suspected, quarantined, approved, reason, sample, created, updated, polls, since_at, hidden, hidden_sample)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+	_, err = tx.ExecContext(ctx, `INSERT INTO doubts (stream_id, suspected, quarantined, approved, reason, sample, created, updated, polls, since_at,
+			stormed, fields, hidden, hidden_sample)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 		ON CONFLICT (stream_id) DO UPDATE SET suspected = excluded.suspected, quarantined = excluded.quarantined, approved = excluded.approved,
 			reason = excluded.reason, sample = excluded.sample, created = excluded.created, updated = excluded.updated,
-			polls = excluded.polls, since_at = excluded.since_at, hidden = excluded.hidden, hidden_sample = excluded.hidden_sample`,
+			polls = excluded.polls, since_at = excluded.since_at, stormed = excluded.stormed, fields = excluded.fields,
+			hidden = excluded.hidden, hidden_sample = excluded.hidden_sample`,
 		a.streamID, encodePlaces(after.suspected), encodePlaces(after.quarantined), after.approved, after.reason, string(sample),
-		after.created, after.updated, after.polls, after.since, encodeHidden(after.hidden), string(hiddenSample))
+		after.created, after.updated, after.polls, after.since, encodePlaces(after.stormed), string(fields), encodeHidden(after.hidden), string(hiddenSample))
 	if err != nil {
 		return fmt.Errorf("write doubts: %w", err)
 	}
@@ -150,10 +169,10 @@ func (a *attempt) doubt(ctx context.Context, tx *sql.Tx, after doubts) error {
 // loadDoubts reads what the stream's last poll doubted and a person has said since.
 func loadDoubts(ctx context.Context, db *sql.DB, streamID int64) (doubts, error) {
 	var d doubts
-	var suspected, quarantined, hidden []byte
+	var suspected, quarantined, stormed, hidden []byte
 	var hiddenSample string
-	err := db.QueryRowContext(ctx, `SELECT suspected, quarantined, approved, polls, since_at, hidden, hidden_sample FROM doubts WHERE stream_id = $1`, streamID).
-		Scan(&suspected, &quarantined, &d.approved, &d.polls, &d.since, &hidden, &hiddenSample)
+	err := db.QueryRowContext(ctx, `SELECT suspected, quarantined, stormed, approved, polls, since_at, hidden, hidden_sample FROM doubts WHERE stream_id = $1`, streamID).
+		Scan(&suspected, &quarantined, &stormed, &d.approved, &d.polls, &d.since, &hidden, &hiddenSample)
 	if errors.Is(err, sql.ErrNoRows) { // rejected since the claim
 		return doubts{}, nil
 	}
@@ -162,6 +181,9 @@ func loadDoubts(ctx context.Context, db *sql.DB, streamID int64) (doubts, error)
 	}
 	if err == nil {
 		d.quarantined, err = decodePlaces(quarantined)
+	}
+	if err == nil {
+		d.stormed, err = decodePlaces(stormed)
 	}
 	if err == nil {
 		d.hidden, err = decodeHidden(hidden)
@@ -208,10 +230,10 @@ func (a *attempt) fail(ctx context.Context, cause error) error {
 			}
 		}
 		result, err := tx.ExecContext(ctx, `UPDATE streams SET lease_owner = '', lease_until = NULL, failures = failures + $1, last_error = $2,
-			polls = polls + 1, next_poll_at = CASE WHEN next_poll_at IS NOT DISTINCT FROM $3 THEN $4 ELSE next_poll_at END,
+			polls = polls + 1, requests = requests + $9, next_poll_at = CASE WHEN next_poll_at IS NOT DISTINCT FROM $3 THEN $4 ELSE next_poll_at END,
 			last_poll_at = $5, last_duration_ms = $6
 			WHERE id = $7 AND fence = $8`,
-			counts, a.result.Error, a.due, next, a.started, now.Sub(a.started).Milliseconds(), a.streamID, a.fence)
+			counts, a.result.Error, a.due, next, a.started, now.Sub(a.started).Milliseconds(), a.streamID, a.fence, a.result.Requests)
 		if err != nil {
 			return fmt.Errorf("record failed poll: %w", err)
 		}

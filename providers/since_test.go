@@ -3,6 +3,7 @@ package providers_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -125,9 +126,7 @@ func TestNotModified(t *testing.T) {
 					w.WriteHeader(http.StatusNotModified)
 					return
 				}
-				for key, values := range header {
-					w.Header()[key] = values
-				}
+				maps.Copy(w.Header(), header)
 				reply(w, object{"data": records([]string{"1"})})
 			})
 			first, _, err := listWith(t.Context(), client, providers.ListOptions{})
