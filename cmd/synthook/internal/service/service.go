@@ -20,6 +20,7 @@ import (
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/keys"
 	"github.com/synthook/synthook/cmd/synthook/internal/metrics"
+	"github.com/synthook/synthook/cmd/synthook/internal/once"
 	"github.com/synthook/synthook/cmd/synthook/internal/settings"
 	"github.com/synthook/synthook/dispatch"
 	"github.com/synthook/synthook/hashstore"
@@ -55,6 +56,7 @@ type Service struct {
 	webhooks   *dispatch.Webhooks
 	api        *api.API
 	listener   net.Listener
+	once       *once.Keeper
 	metrics    *metrics.Metrics
 	scraped    net.Listener // where the metrics are served to everybody; nil: nowhere
 	wake       func()       // whoever waits for events

@@ -11,6 +11,7 @@ import (
 	"github.com/synthook/synthook/cmd/synthook/internal/keys"
 	"github.com/synthook/synthook/cmd/synthook/internal/metrics"
 	"github.com/synthook/synthook/cmd/synthook/internal/netguard"
+	"github.com/synthook/synthook/cmd/synthook/internal/once"
 	"github.com/synthook/synthook/dispatch"
 	"github.com/synthook/synthook/hashstore"
 	"github.com/synthook/synthook/migrations"
@@ -58,8 +59,9 @@ func (s *Service) wire(ctx context.Context, o Options, k *keys.Keys) (err error)
 	if _, err := projects.Ensure(ctx, poller.DefaultProject); err != nil {
 		return fmt.Errorf("make the project %q: %w", poller.DefaultProject, err)
 	}
+	s.once = once.New(s.db.DB, k.Sealer)
 	s.api, err = api.New(api.Config{
-		Keys: k, APIKeys: keys.NewAPIKeys(s.db.DB), Catalog: catalog,
+		DB: s.db.DB, Once: s.once, Keys: k, APIKeys: keys.NewAPIKeys(s.db.DB), Catalog: catalog,
 		Projects: projects, Accounts: s.accounts, Streams: s.streams, Poller: s.poller,
 		Webhooks: s.webhooks, Events: s.store, Metrics: s.metrics.Handler(), Ready: s.ready, Version: o.Version, Logger: s.log,
 	})
