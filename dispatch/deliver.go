@@ -123,12 +123,18 @@ func (w *worker) send(working context.Context, now time.Time) {
 		}
 		return
 	}
-	for w.inflight < w.config.Concurrency {
-		d := w.pick()
+	w.paceAt = time.Time{}
+	for w.inflight < w.concurrency {
+		if wait := w.pace.wait(now); wait > 0 {
+			w.paceAt = now.Add(wait)
+			break
+		}
+		d := w.pick(now)
 		if d == nil {
 			break
 		}
 		d.probe = false
+		w.pace.spend(now)
 		w.attempt(working, d)
 	}
 	if w.inflight == 0 && len(w.held) > 0 {
@@ -173,7 +179,7 @@ func (w *worker) finish(r attemptResult) {
 	}
 	wasDown := w.breaker.down()
 	w.report(d, o)
-	if v != failing || !d.probe {
+	if w.settings.LogAttempts && (v != failing || !d.probe) {
 		// While the endpoint is down its probes are only counted.
 		w.batch.attempts = append(w.batch.attempts, attemptRow{d.event.ID, o})
 	}

@@ -26,7 +26,7 @@ type Config struct {
 	Refused   func(error) bool // says of a dial error that the address is not allowed; nil: none is that
 
 	Schedule     []time.Duration // wait before each attempt of a parked event; default RetrySchedule
-	Concurrency  int             // attempts in flight per webhook; default 16
+	Concurrency  int             // attempts in flight of a webhook that sets none; default 16
 	Timeout      time.Duration   // of an attempt; default 15s
 	Flush        time.Duration   // how long outcomes are gathered before they are written; default 100ms
 	Poll         time.Duration   // how often the log and the webhooks are looked at unasked; default 1s
@@ -75,7 +75,7 @@ type Dispatcher struct {
 func New(c Config) *Dispatcher {
 	c = c.withDefaults()
 	d := &Dispatcher{config: c, store: newStore(c.DB), wake: make(chan struct{}, 1), refresh: make(chan struct{}, 1)}
-	d.sender = newSender(c.HTTP, c.UserAgent, c.Timeout, c.Concurrency)
+	d.sender = newSender(c.HTTP, c.UserAgent, c.Timeout, max(c.Concurrency, MostConcurrency))
 	d.sender.refused = c.Refused
 	return d
 }

@@ -52,21 +52,31 @@ func flip(b []byte) []byte {
 	return b
 }
 
-// tableLog is a Log over the events table, as the event log's owner would write it.
+// tableLog is a Log over a table of the tests' own, so that another process sees it too.
 type tableLog struct {
 	db *sql.DB
 	s  store
 }
 
-const eventColumns = `id, uid, project_id, account_id, name, record_type, record_id, occurred_at, details`
+func (l tableLog) create(t testing.TB) {
+	id, moment := "integer PRIMARY KEY AUTOINCREMENT", "timestamp"
+	if l.s.postgres {
+		id, moment = "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "timestamptz"
+	}
+	_, err := l.db.ExecContext(t.Context(), `CREATE TABLE test_events (id `+id+`, uid text NOT NULL, project_id text NOT NULL, account_id text NOT NULL,
+		name text NOT NULL, record_type text NOT NULL, record_id text NOT NULL, occurred_at `+moment+` NOT NULL,
+		provider text NOT NULL DEFAULT '', fields text NOT NULL DEFAULT '')`)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+const eventColumns = `id, uid, project_id, account_id, name, record_type, record_id, occurred_at, provider, fields`
 
 func scanEvent(rows *sql.Rows) (e Event, err error) {
-	var details string
-	err = rows.Scan(&e.ID, &e.UID, &e.ProjectID, &e.AccountID, &e.Name, &e.RecordType, &e.RecordID, &e.OccurredAt, &details)
-	if details != "" {
-		e.Account = new(AccountDetails)
-		err = errors.Join(err, json.Unmarshal([]byte(details), e.Account))
-	}
+	var fields string
+	err = rows.Scan(&e.ID, &e.UID, &e.ProjectID, &e.AccountID, &e.Name, &e.RecordType, &e.RecordID, &e.OccurredAt, &e.Provider, &fields)
+	e.Fields = strings.Fields(fields)
 	return e, err
 }
 
@@ -80,7 +90,7 @@ func (l tableLog) Read(ctx context.Context, projectID string, f Filter, after, t
 	}
 	var matching []Event
 	for from := after; ; {
-		rows, err := l.db.QueryContext(ctx, `SELECT `+eventColumns+` FROM events WHERE project_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4`,
+		rows, err := l.db.QueryContext(ctx, `SELECT `+eventColumns+` FROM test_events WHERE project_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4`,
 			projectID, from, end, limit)
 		page, err := collect(rows, err, scanEvent)
 		if err != nil {
@@ -106,12 +116,12 @@ func (l tableLog) Count(ctx context.Context, projectID string, f Filter, after, 
 }
 
 func (l tableLog) Last(ctx context.Context) (id int64, err error) {
-	err = l.db.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) FROM events`).Scan(&id)
+	err = l.db.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) FROM test_events`).Scan(&id)
 	return id, err
 }
 
 func (l tableLog) Get(ctx context.Context, ids []int64) ([]Event, error) {
-	rows, err := l.db.QueryContext(ctx, `SELECT `+eventColumns+` FROM events WHERE id`+l.s.among("$1"), l.s.ids(ids))
+	rows, err := l.db.QueryContext(ctx, `SELECT `+eventColumns+` FROM test_events WHERE id`+l.s.among("$1"), l.s.ids(ids))
 	return collect(rows, err, scanEvent)
 }
 
@@ -127,6 +137,7 @@ type fixture struct {
 func newFixture(t testing.TB, db *migrations.DB) *fixture {
 	t.Helper()
 	f := openFixture(t, db)
+	f.log.create(t)
 	f.exec(`INSERT INTO projects (id, name, hash_key, created_at) VALUES ($1, 'Acme', $2, $3)`, project, []byte{1}, time.Now().UTC())
 	return f
 }
@@ -177,7 +188,7 @@ func (f *fixture) appendNamed(name string, records ...string) (ids []int64) {
 			arguments = append(arguments, e.UID, project, name, e.RecordType, record, time.Now().UTC())
 		}
 		rows, err := f.db.QueryContext(f.t.Context(), `
-			INSERT INTO events (uid, project_id, account_id, name, record_type, record_id, occurred_at)
+			INSERT INTO test_events (uid, project_id, account_id, name, record_type, record_id, occurred_at)
 			VALUES `+strings.Join(values, ", ")+` RETURNING id`, arguments...)
 		added, err := collect(rows, err, func(rows *sql.Rows) (id int64, err error) { return id, rows.Scan(&id) })
 		if err != nil {
@@ -360,7 +371,7 @@ func firsts(posts []post) []post {
 // checkOrder fails unless the first arrivals of each record came in the log's order.
 func (f *fixture) checkOrder(posts []post) {
 	f.t.Helper()
-	rows, err := f.db.QueryContext(f.t.Context(), `SELECT `+eventColumns+` FROM events`)
+	rows, err := f.db.QueryContext(f.t.Context(), `SELECT `+eventColumns+` FROM test_events`)
 	events, err := collect(rows, err, scanEvent)
 	if err != nil {
 		f.t.Fatal(err)

@@ -30,7 +30,7 @@ func (w *worker) readLog(ctx context.Context) {
 	t.reading = true
 	after := t.covered
 	w.beside(ctx, func(ctx context.Context) func() {
-		events, covered, err := w.config.Log.Read(ctx, w.projectID, Filter{Names: w.names}, after, 0, readLimit)
+		events, covered, err := w.config.Log.Read(ctx, w.projectID, w.choice(), after, 0, readLimit)
 		return func() {
 			t.reading = false
 			if err != nil {
@@ -38,15 +38,15 @@ func (w *worker) readLog(ctx context.Context) {
 				return
 			}
 			w.resume()
-			t.covered, t.behind = max(t.covered, covered), len(events) == readLimit
+			t.covered, t.behind = max(t.covered, covered), len(events) == readLimit || covered-after > readLimit
 			for _, e := range events {
-				if _, ok := w.settled[e.ID]; ok {
-					delete(w.settled, e.ID)
-					continue
-				}
-				d := &delivery{event: e, key: e.recordKey(), source: fromLog}
+				d := &delivery{event: e, key: w.orderOf(e), source: fromLog}
 				t.open = append(t.open, d)
-				w.admit(d)
+				if _, d.settled = w.ahead[e.ID]; d.settled {
+					delete(w.ahead, e.ID)
+				} else {
+					w.admit(d)
+				}
 			}
 		}
 	})
@@ -155,7 +155,7 @@ func (w *worker) chooseReplay(ctx context.Context) {
 	}
 	w.loading = true
 	w.beside(ctx, func(ctx context.Context) func() {
-		r, err := w.store.loadReplay(ctx, *wanted, w.names)
+		r, err := w.store.loadReplay(ctx, *wanted, w.choice())
 		return func() {
 			w.loading = false
 			if err != nil {
@@ -216,7 +216,7 @@ func (w *worker) readReplay(ctx context.Context) {
 				return // cancelled meanwhile
 			}
 			for _, e := range events {
-				d := &delivery{event: e, key: e.recordKey(), source: fromReplay, replay: r}
+				d := &delivery{event: e, key: w.orderOf(e), source: fromReplay, replay: r}
 				r.open = append(r.open, d)
 				w.admit(d)
 			}
@@ -228,8 +228,8 @@ func (w *worker) readReplay(ctx context.Context) {
 func (w *worker) replayed(ctx context.Context, r *replay, after, through int64) (events []Event, covered int64, err error) {
 	if !r.dead {
 		events, covered, err = w.config.Log.Read(ctx, w.projectID, r.filter, after, through, readLimit)
-		if len(events) < readLimit {
-			covered = through
+		if covered <= after {
+			covered = through // the log ends before it
 		}
 		return events, covered, err
 	}

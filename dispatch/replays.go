@@ -48,14 +48,15 @@ type keptFilter struct {
 	Dead bool `json:"dead,omitempty"`
 }
 
-// narrow restricts a webhook's names to those of a replay; empty says that nothing is
-// left of them.
-func narrow(webhook, replay []string) (names []string, empty bool) {
-	if len(replay) == 0 {
-		return webhook, false
+// narrow restricts a replay's filter to what its webhook takes; empty says that nothing
+// is left.
+func narrow(webhook, replay Filter) (both Filter, empty bool) {
+	both = replay
+	both.Accounts, both.Providers, both.Fields = webhook.Accounts, webhook.Providers, webhook.Fields
+	if both.Names = webhook.Names; len(replay.Names) > 0 {
+		both.Names = intersectNames(webhook.Names, replay.Names)
 	}
-	names = intersectNames(webhook, replay)
-	return names, len(names) == 0
+	return both, len(both.Names) == 0
 }
 
 // Replay sends events of the log again, with the webhook-id of the first time, in the
@@ -146,9 +147,8 @@ func (m *Webhooks) replayTargets(ctx context.Context, r ReplayRequest) ([]Webhoo
 }
 
 func (m *Webhooks) countReplay(ctx context.Context, w Webhook, r ReplayRequest, through int64) (int64, error) {
-	filter := r.Filter
-	var empty bool
-	if filter.Names, empty = narrow(w.Events, filter.Names); empty || through <= r.After {
+	filter, empty := narrow(w.choice(), r.Filter)
+	if empty || through <= r.After {
 		return 0, nil
 	}
 	if !r.Dead {

@@ -53,12 +53,31 @@ func (t *track) position() int64 {
 	return t.covered
 }
 
+// settledAbove returns the ids of what is settled though the cursor has not passed it:
+// the next worker must not send it again. ahead is what an earlier one has left.
+func (t *track) settledAbove(ahead map[int64]struct{}) []int64 {
+	var ids []int64
+	for id := range ahead {
+		if id > t.covered {
+			ids = append(ids, id)
+		}
+	}
+	for _, d := range t.open {
+		if d.settled {
+			ids = append(ids, d.event.ID)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
 // replay is one that runs.
 type replay struct {
 	track
 	id      string
 	filter  Filter
 	dead    bool // only deliveries that were given up
+	pace    *pace
 	through int64
 	empty   bool // its filter and the webhook's have nothing in common
 	ended   bool // and that is being written
@@ -83,11 +102,18 @@ func (w *worker) queued() int {
 }
 
 // pick takes the next delivery, from each source in turn: a replay and the log don't
-// starve each other.
-func (w *worker) pick() *delivery {
+// starve each other. A replay's own pace may hold it back until paceAt.
+func (w *worker) pick(now time.Time) *delivery {
 	for range sources {
 		w.turn = (w.turn + 1) % sources
 		if q := w.queues[w.turn]; len(q) > 0 {
+			if r := w.replay; w.turn == fromReplay && r != nil {
+				if wait := r.pace.wait(now); wait > 0 {
+					w.paceAt = now.Add(wait)
+					continue
+				}
+				r.pace.spend(now)
+			}
 			d := q[0]
 			q[0] = nil
 			w.queues[w.turn] = q[1:]

@@ -38,6 +38,7 @@ type Webhook struct {
 	ID, ProjectID  string
 	URL            string
 	Events         []string // names, prefix.* or *
+	Settings       Settings
 	Enabled        bool
 	DisabledReason string
 	State          State
@@ -94,8 +95,9 @@ type NewWebhook struct {
 	ProjectID string
 	URL       string
 	Events    []string
-	Secret    string // "": generated
-	FromStart bool   // begin at the start of the log; default: with what comes from now on
+	Secret    string         // "": generated
+	FromStart bool           // begin at the start of the log; default: with what comes from now on
+	Settings  SettingsUpdate // of DefaultSettings
 }
 
 // Create registers a webhook. The answer holds its secret. *InvalidError.
@@ -114,6 +116,10 @@ func (m *Webhooks) Create(ctx context.Context, n NewWebhook) (Webhook, error) {
 	if err := checkSecret(secret); err != nil {
 		return Webhook{}, &InvalidError{"secret", err.Error()}
 	}
+	settings, err := n.Settings.apply(DefaultSettings())
+	if err != nil {
+		return Webhook{}, err
+	}
 	now := time.Now().UTC()
 	w := Webhook{ID: newID("wh", now), ProjectID: n.ProjectID, URL: n.URL, Events: names}
 	var cursor int64
@@ -124,8 +130,9 @@ func (m *Webhooks) Create(ctx context.Context, n NewWebhook) (Webhook, error) {
 	}
 	err = m.store.transact(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `
-			INSERT INTO webhooks (id, project_id, url, events, cursor_id, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			w.ID, w.ProjectID, w.URL, marshal(names), cursor, now, now)
+			INSERT INTO webhooks (id, project_id, url, events, cursor_id, created_at, updated_at, `+settingsColumns+`)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+			append([]any{w.ID, w.ProjectID, w.URL, marshal(names), cursor, now, now}, settings.columns()...)...)
 		if err != nil {
 			return fmt.Errorf("insert webhook: %w", err)
 		}
@@ -144,8 +151,9 @@ func (m *Webhooks) Create(ctx context.Context, n NewWebhook) (Webhook, error) {
 
 // WebhookUpdate changes what is set.
 type WebhookUpdate struct {
-	URL    *string
-	Events []string // nil: as they are
+	URL      *string
+	Events   []string // nil: as they are
+	Settings SettingsUpdate
 }
 
 // Update changes a webhook. A new URL is tried at once, whatever became of the old
@@ -169,13 +177,15 @@ func (m *Webhooks) Update(ctx context.Context, projectID, id string, u WebhookUp
 			return w, &InvalidError{"events", "must name at least one event"}
 		}
 	}
-	now := time.Now().UTC()
-	if u.URL == nil || *u.URL == w.URL {
-		_, err = m.store.db.ExecContext(ctx, `UPDATE webhooks SET events = $1, updated_at = $2 WHERE id = $3`, marshal(w.Events), now, id)
-	} else {
-		_, err = m.store.db.ExecContext(ctx, `UPDATE webhooks SET events = $1, updated_at = $2, url = $3, `+afresh+` WHERE id = $4`,
-			marshal(w.Events), now, *u.URL, id)
+	if w.Settings, err = u.Settings.apply(w.Settings); err != nil {
+		return w, err
 	}
+	statement := `UPDATE webhooks SET (` + settingsColumns + `) = ($1, $2, $3, $4, $5, $6), events = $7, updated_at = $8, url = $9`
+	if u.URL != nil && *u.URL != w.URL {
+		w.URL = *u.URL
+		statement += `, ` + afresh
+	}
+	_, err = m.store.db.ExecContext(ctx, statement+` WHERE id = $10`, append(w.Settings.columns(), marshal(w.Events), time.Now().UTC(), w.URL, id)...)
 	if err != nil {
 		return w, fmt.Errorf("update webhook: %w", err)
 	}
@@ -251,18 +261,21 @@ func (m *Webhooks) list(ctx context.Context, projectID, condition, id string, li
 	cursors := []int64{}
 	rows, err := m.store.db.QueryContext(ctx, `
 		SELECT id, project_id, url, events, enabled, disabled_reason, cursor_id, failing_since, probe_at, last_success_at, last_error,
-		       created_at, updated_at,
+		       created_at, updated_at, `+settingsColumns+`,
 		       (SELECT count(*) FROM retries r WHERE r.webhook_id = w.id AND r.state = 'pending'),
 		       (SELECT count(*) FROM retries r WHERE r.webhook_id = w.id AND r.state = 'dead')
 		FROM webhooks w WHERE project_id = $1 AND `+condition+` ORDER BY id LIMIT $3`, projectID, id, limit)
 	all, err := collect(rows, err, func(rows *sql.Rows) (w Webhook, err error) {
-		var events string
+		var events, narrowed string
 		var cursor int64
 		var failing, probe, success sql.NullTime
-		err = rows.Scan(&w.ID, &w.ProjectID, &w.URL, &events, &w.Enabled, &w.DisabledReason, &cursor, &failing, &probe, &success, &w.LastError,
-			&w.CreatedAt, &w.UpdatedAt, &w.Retrying, &w.Dead)
-		if err == nil {
+		targets := append([]any{&w.ID, &w.ProjectID, &w.URL, &events, &w.Enabled, &w.DisabledReason, &cursor, &failing, &probe, &success, &w.LastError,
+			&w.CreatedAt, &w.UpdatedAt}, w.Settings.targets(&narrowed)...)
+		if err = rows.Scan(append(targets, &w.Retrying, &w.Dead)...); err == nil {
 			w.Events, err = parseNames(events)
+		}
+		if err == nil {
+			err = w.Settings.read(narrowed)
 		}
 		w.FailingSince, w.ProbeAt, w.LastSuccessAt = failing.Time, probe.Time, success.Time
 		w.State = StateOK
@@ -278,12 +291,14 @@ func (m *Webhooks) list(ctx context.Context, projectID, condition, id string, li
 		return nil, fmt.Errorf("list webhooks: %w", err)
 	}
 	for i := range all {
-		if all[i].Backlog, err = m.config.Log.Count(ctx, projectID, Filter{Names: all[i].Events}, cursors[i], 0); err != nil {
+		if all[i].Backlog, err = m.config.Log.Count(ctx, projectID, all[i].choice(), cursors[i], 0); err != nil {
 			return nil, fmt.Errorf("count backlog: %w", err)
 		}
 	}
 	return all, nil
 }
+
+func (w Webhook) choice() Filter { return choice(w.Events, w.Settings.Narrowing) }
 
 // newID makes an id that sorts by its time.
 func newID(prefix string, at time.Time) string {

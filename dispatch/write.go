@@ -78,7 +78,7 @@ func (w *worker) write(ctx context.Context, now time.Time) {
 // seal puts the webhook's state of this moment into a batch.
 func (w *worker) seal(b *batch) {
 	b.status = status{
-		cursor: w.log.position(), lastSuccess: w.lastSuccess, lastError: w.lastError,
+		cursor: w.log.position(), settled: encodeSettled(w.log.position(), w.log.settledAbove(w.ahead)), lastSuccess: w.lastSuccess, lastError: w.lastError,
 		failures: w.breaker.failures, failingSince: w.breaker.failingSince, probeAt: w.breaker.probeAt,
 	}
 	if r := w.replay; r != nil {
@@ -123,9 +123,9 @@ func (s store) write(ctx context.Context, l lease, b *batch) error {
 	now := time.Now().UTC()
 	return s.transact(ctx, func(tx *sql.Tx) error {
 		n, err := affected(tx.ExecContext(ctx, `
-			UPDATE webhooks SET cursor_id = $1, failures = $2, failing_since = $3, probe_at = $4, last_success_at = $5, last_error = $6
-			WHERE id = $7 AND fence = $8`,
-			b.cursor, b.failures, nullable(b.failingSince), nullable(b.probeAt), nullable(b.lastSuccess), b.lastError, l.webhook, l.fence))
+			UPDATE webhooks SET cursor_id = $1, settled = $2, failures = $3, failing_since = $4, probe_at = $5, last_success_at = $6, last_error = $7
+			WHERE id = $8 AND fence = $9`,
+			b.cursor, b.settled, b.failures, nullable(b.failingSince), nullable(b.probeAt), nullable(b.lastSuccess), b.lastError, l.webhook, l.fence))
 		if err != nil {
 			return fmt.Errorf("write cursor: %w", err)
 		}

@@ -21,6 +21,7 @@ type Event struct {
 	UID        string // see NewEventUID
 	ProjectID  string
 	AccountID  string
+	Provider   string // of the account
 	Name       string // hris_employees.updated
 	RecordType string
 	RecordID   string

@@ -201,13 +201,27 @@ type Poll struct {
 	PollResult
 }
 
+// WebhookSettings are how a webhook wants its deliveries. What is absent keeps its value,
+// or in a new webhook takes the default; an empty list narrows nothing.
+type WebhookSettings struct {
+	Concurrency *int      `json:"concurrency,omitempty" minimum:"0" maximum:"256" doc:"Attempts in flight at most; 0 (default): 16."`
+	RateLimit   *float64  `json:"rate_limit,omitempty" minimum:"0" maximum:"1000000" doc:"Attempts a second at most; 0 (default): as many as go."`
+	Ordered     *bool     `json:"ordered,omitempty" doc:"Default true: an event waits for older ones of its record, also while they are retried."`
+	LogAttempts *bool     `json:"log_attempts,omitempty" doc:"Default true: keep each attempt on record."`
+	KeepAnswers *bool     `json:"keep_answers,omitempty" doc:"Default false. Keep the first 1024 bytes of each answer with its attempt: only where your endpoint never answers with personal data."`
+	Accounts    *[]string `json:"accounts,omitempty" doc:"Only events of these accounts."`
+	Providers   *[]string `json:"providers,omitempty" doc:"Only events of accounts of these providers."`
+	Fields      *[]string `json:"fields,omitempty" doc:"Of updates, only those in which one of these fields changed, or of which it isn't known what changed. Created and deleted always pass."`
+}
+
 // Webhook is a subscriber. Secret is given in the answer to its creation and to a
 // rotation, and by GET …/secret to the admin.
 type Webhook struct {
-	ID             string     `json:"id"`
-	ProjectID      string     `json:"project_id"`
-	URL            string     `json:"url"`
-	Events         []string   `json:"events"`
+	ID        string   `json:"id"`
+	ProjectID string   `json:"project_id"`
+	URL       string   `json:"url"`
+	Events    []string `json:"events"`
+	WebhookSettings
 	Enabled        bool       `json:"enabled"`
 	DisabledReason string     `json:"disabled_reason,omitempty"`
 	State          string     `json:"state" enum:"ok,down,disabled"`
@@ -229,14 +243,16 @@ type Webhook struct {
 type NewWebhook struct {
 	URL    string   `json:"url" example:"https://example.com/hooks"`
 	Events []string `json:"events" minItems:"1"`
-	Secret string   `json:"secret,omitempty" doc:"Default: a generated one."`
-	From   string   `json:"from,omitempty" enum:"now,start" doc:"Where in the log it starts: now (default) or start."`
+	WebhookSettings
+	Secret string `json:"secret,omitempty" doc:"Default: a generated one."`
+	From   string `json:"from,omitempty" enum:"now,start" doc:"Where in the log it starts: now (default) or start."`
 }
 
 // WebhookUpdate changes what is present.
 type WebhookUpdate struct {
 	URL    *string   `json:"url,omitempty"`
 	Events *[]string `json:"events,omitempty" minItems:"1"`
+	WebhookSettings
 }
 
 // SecretRotation adds a secret. The old one signs x-stackone-signature until the new

@@ -23,6 +23,7 @@ func (a *API) webhookRoutes() {
 			n := in.Body
 			return webhookOr(a.Webhooks.Create(ctx, dispatch.NewWebhook{
 				ProjectID: projectOf(ctx), URL: n.URL, Events: n.Events, Secret: n.Secret, FromStart: n.From == "start",
+				Settings: dispatch.SettingsUpdate(n.WebhookSettings),
 			}))
 		})
 	serve(a, route{pattern: "GET /v1/webhooks/{webhook_id}", access: forProject, summary: "Show a webhook"},
@@ -34,7 +35,7 @@ func (a *API) webhookRoutes() {
 			WebhookPath
 			Body WebhookUpdate
 		}) (Webhook, error) {
-			u := dispatch.WebhookUpdate{URL: in.Body.URL}
+			u := dispatch.WebhookUpdate{URL: in.Body.URL, Settings: dispatch.SettingsUpdate(in.Body.WebhookSettings)}
 			if in.Body.Events != nil {
 				u.Events = orEmpty(*in.Body.Events)
 			}
@@ -63,7 +64,7 @@ func webhookOr(w dispatch.Webhook, err error) (Webhook, error) { return showWebh
 
 func showWebhook(w dispatch.Webhook) Webhook {
 	shown := Webhook{
-		ID: w.ID, ProjectID: w.ProjectID, URL: w.URL, Events: orEmpty(w.Events),
+		ID: w.ID, ProjectID: w.ProjectID, URL: w.URL, Events: orEmpty(w.Events), WebhookSettings: showSettings(w.Settings),
 		Enabled: w.Enabled, DisabledReason: w.DisabledReason, State: string(w.State), LastError: w.LastError,
 		FailingSince: optional(w.FailingSince), ProbeAt: optional(w.ProbeAt), LastSuccessAt: optional(w.LastSuccessAt),
 		Backlog: w.Backlog, Retrying: w.Retrying, Dead: w.Dead, CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt,
@@ -72,4 +73,12 @@ func showWebhook(w dispatch.Webhook) Webhook {
 		shown.Secret, shown.StandardSecret = secret, dispatch.StandardSecret(secret)
 	}
 	return shown
+}
+
+func showSettings(s dispatch.Settings) WebhookSettings {
+	accounts, providers, fields := orEmpty(s.Accounts), orEmpty(s.Providers), orEmpty(s.Fields)
+	return WebhookSettings{
+		Concurrency: &s.Concurrency, RateLimit: &s.RateLimit, Ordered: &s.Ordered, LogAttempts: &s.LogAttempts, KeepAnswers: &s.KeepAnswers,
+		Accounts: &accounts, Providers: &providers, Fields: &fields,
+	}
 }
