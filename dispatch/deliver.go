@@ -63,6 +63,9 @@ func (w *worker) advance(d *delivery) {
 // keep writes a parked event's row, and remembers which of its record are parked.
 func (w *worker) keep(d *delivery, r retryRow) {
 	r.event, r.key = d.event.ID, d.key
+	if r.event < 0 {
+		r.content = marshal(d.event)
+	}
 	w.changed()
 	delete(w.batch.removed, r.event)
 	w.batch.parked[r.event] = r
@@ -179,7 +182,7 @@ func (w *worker) finish(r attemptResult) {
 	}
 	wasDown := w.breaker.down()
 	w.report(d, o)
-	if w.settings.LogAttempts && (v != failing || !d.probe) {
+	if w.settings.LogAttempts && d.event.ID > 0 && (v != failing || !d.probe) {
 		// While the endpoint is down its probes are only counted.
 		w.batch.attempts = append(w.batch.attempts, attemptRow{d.event.ID, o})
 	}

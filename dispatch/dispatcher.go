@@ -15,11 +15,12 @@ import (
 
 // Config is what a Dispatcher works with. Zero values take the defaults.
 type Config struct {
-	DB     *sql.DB
-	Log    Log
-	HTTP   *http.Client // its transport alone is used, see newSender; it guards the address at dial time
-	Sealer Sealer
-	Logger zerolog.Logger
+	DB      *sql.DB
+	Log     Log
+	Records Records      // of resyncs and reconciliations
+	HTTP    *http.Client // its transport alone is used, see newSender; it guards the address at dial time
+	Sealer  Sealer
+	Logger  zerolog.Logger
 
 	Owner     string           // of leases, unique among all processes; default: random
 	UserAgent string           // name/version

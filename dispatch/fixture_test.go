@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/rs/zerolog"
 	"github.com/synthook/synthook/migrations"
 )
@@ -125,11 +126,49 @@ func (l tableLog) Get(ctx context.Context, ids []int64) ([]Event, error) {
 	return collect(rows, err, scanEvent)
 }
 
+// memory is Records of streams in memory; one that is absent was never listed.
+type memory struct {
+	mu      sync.Mutex
+	streams map[int64]map[string]bool
+}
+
+func (m *memory) Count(_ context.Context, stream int64) (int64, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known, listed := m.streams[stream]
+	return int64(len(known)), listed, nil
+}
+
+func (m *memory) Range(_ context.Context, stream int64, from, to uint64) (all []Record, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id := range m.streams[stream] {
+		if place := m.Place(id); from <= place && place <= to {
+			all = append(all, Record{id, place})
+		}
+	}
+	return all, nil
+}
+
+func (m *memory) Place(id string) uint64 { return xxhash.Sum64String(id) }
+
+func (m *memory) set(stream int64, id string, there bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.streams[stream] == nil {
+		m.streams[stream] = map[string]bool{}
+	}
+	if m.streams[stream][id] = true; !there {
+		delete(m.streams[stream], id)
+	}
+}
+
 // fixture is a project on a database.
 type fixture struct {
 	t        testing.TB
 	db       *sql.DB
 	log      tableLog
+	records  *memory
 	webhooks *Webhooks
 	logger   zerolog.Logger
 }
@@ -143,13 +182,13 @@ func newFixture(t testing.TB, db *migrations.DB) *fixture {
 }
 
 func openFixture(t testing.TB, db *migrations.DB) *fixture {
-	f := &fixture{t: t, db: db.DB, log: tableLog{db.DB, newStore(db.DB)}}
+	f := &fixture{t: t, db: db.DB, log: tableLog{db.DB, newStore(db.DB)}, records: &memory{streams: map[int64]map[string]bool{}}}
 	f.logger = zerolog.Nop()
 	if os.Getenv("DISPATCH_TEST_LOG") != "" {
 		f.logger = zerolog.New(zerolog.NewTestWriter(t)).With().Timestamp().Logger()
 	}
 	f.webhooks = NewWebhooks(WebhooksConfig{
-		DB: db.DB, Log: f.log, Sealer: mask{}, Names: func() []string { return eventNames }, UserAgent: "synthook/test", Timeout: 5 * time.Second,
+		DB: db.DB, Log: f.log, Records: f.records, Sealer: mask{}, Names: func() []string { return eventNames }, UserAgent: "synthook/test", Timeout: 5 * time.Second,
 	})
 	return f
 }
@@ -233,7 +272,7 @@ func (f *fixture) get(id string) Webhook {
 // config is one for tests: everything waits as little as it can.
 func (f *fixture) config() Config {
 	return Config{
-		DB: f.db, Log: f.log, Sealer: mask{}, Logger: f.logger, UserAgent: "synthook/test",
+		DB: f.db, Log: f.log, Records: f.records, Sealer: mask{}, Logger: f.logger, UserAgent: "synthook/test",
 		Schedule: slices.Repeat([]time.Duration{10 * time.Millisecond}, 5),
 		Timeout:  2 * time.Second, Flush: 10 * time.Millisecond, Poll: 20 * time.Millisecond, Lease: time.Second,
 		ProbeFirst: 20 * time.Millisecond, ProbeLongest: 100 * time.Millisecond, OverloadWait: time.Millisecond,

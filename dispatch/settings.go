@@ -113,3 +113,10 @@ func (n *Narrowing) read(narrowed string) error {
 func choice(names []string, n Narrowing) Filter {
 	return Filter{Names: names, Accounts: n.Accounts, Providers: n.Providers, Fields: n.Fields}
 }
+
+func parseFilter(text string) (f Filter, err error) {
+	if err := json.Unmarshal([]byte(text), &f); err != nil {
+		return f, fmt.Errorf("parse filter: %w", err)
+	}
+	return f, nil
+}

@@ -59,6 +59,9 @@ func (s store) load(ctx context.Context, l lease, sealer Sealer) (hook, error) {
 	if h.ahead, err = decodeSettled(h.cursor, h.status.settled); err != nil {
 		return h, err
 	}
+	if err := s.noteChoice(ctx, s.db, l.webhook, h.cursor, choice(h.names, h.settings.Narrowing)); err != nil {
+		return h, err
+	}
 	return h, s.loadParked(ctx, l.webhook, &h)
 }
 
@@ -124,13 +127,13 @@ func decodeSettled(cursor int64, b []byte) (map[int64]struct{}, error) {
 // have to wait for an older one of their record.
 func (s store) due(ctx context.Context, webhook string, now time.Time, n int) ([]retryRow, error) {
 	rows, err := s.db.QueryContext(ctx, `
-		SELECT event_id, record_key, attempts FROM retries r
+		SELECT event_id, record_key, attempts, event FROM retries r
 		WHERE webhook_id = $1 AND state = 'pending' AND due_at <= $2 AND NOT EXISTS (
 			SELECT 1 FROM retries o
 			WHERE o.webhook_id = r.webhook_id AND o.record_key = r.record_key AND o.state = 'pending' AND o.event_id < r.event_id AND o.due_at > $2)
 		ORDER BY event_id LIMIT $3`, webhook, now.UTC(), n)
 	due, err := collect(rows, err, func(rows *sql.Rows) (r retryRow, err error) {
-		err = rows.Scan(&r.event, &r.key, &r.attempts)
+		err = rows.Scan(&r.event, &r.key, &r.attempts, &r.content)
 		return r, err
 	})
 	if err != nil {
@@ -151,40 +154,50 @@ func (s store) nextDue(ctx context.Context, webhook string, now time.Time) (at t
 }
 
 // deadEvents returns up to n events with after < id ≤ through that were given up.
-func (s store) deadEvents(ctx context.Context, webhook string, after, through int64, n int) ([]int64, error) {
+func (s store) deadEvents(ctx context.Context, webhook string, after, through int64, n int) ([]retryRow, error) {
 	rows, err := s.db.QueryContext(ctx, `
-		SELECT event_id FROM retries
+		SELECT event_id, event FROM retries
 		WHERE webhook_id = $1 AND state = 'dead' AND event_id > $2 AND event_id <= $3 ORDER BY event_id LIMIT $4`,
 		webhook, after, through, n)
-	events, err := collect(rows, err, func(rows *sql.Rows) (id int64, err error) {
-		err = rows.Scan(&id)
-		return id, err
+	dead, err := collect(rows, err, func(rows *sql.Rows) (r retryRow, err error) {
+		err = rows.Scan(&r.event, &r.content)
+		return r, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load dead deliveries: %w", err)
 	}
-	return events, nil
+	return dead, nil
 }
 
-// loadReplay reads a replay that runs. Its filter is narrowed to what the webhook
-// subscribes to.
-func (s store) loadReplay(ctx context.Context, id string, webhook Filter) (*replay, error) {
+// loadReplay reads a replay that runs; nil: it doesn't any more. Its filter is narrowed to
+// what the webhook takes.
+func (w *worker) loadReplay(ctx context.Context, id string) (*replay, error) {
 	r := replay{id: id}
-	var filter string
+	var kind ReplayKind
+	var what string
 	var limit float64
-	err := s.db.QueryRowContext(ctx, `SELECT filter, cursor_id, until_id, sent, rate_limit FROM replays WHERE id = $1 AND state = 'running'`, id).
-		Scan(&filter, &r.covered, &r.through, &r.passed, &limit)
+	var at time.Time
+	err := w.store.db.QueryRowContext(ctx, `
+		SELECT kind, filter, cursor_id, until_id, sent, rate_limit, created_at FROM replays WHERE id = $1 AND state = 'running'`, id).
+		Scan(&kind, &what, &r.covered, &r.through, &r.passed, &limit, &at)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
-	}
-	var kept keptFilter
-	if err == nil {
-		err = json.Unmarshal([]byte(filter), &kept)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("load replay: %w", err)
 	}
-	r.dead, r.pace = kept.Dead, newPace(limit)
-	r.filter, r.empty = narrow(webhook, kept.Filter)
+	r.pace = newPace(limit)
+	if kind != KindReplay {
+		k, err := parseWalk(what)
+		k.id, k.projectID, k.at = id, w.projectID, at
+		r.walked = &walked{walker: walker{walk: k, records: w.config.Records, store: w.store, filter: w.choice(), handed: kind == KindReconcile}}
+		return &r, err
+	}
+	var kept keptFilter
+	if err := json.Unmarshal([]byte(what), &kept); err != nil {
+		return nil, fmt.Errorf("parse replay: %w", err)
+	}
+	r.dead, r.missed = kept.Dead, kept.Missed
+	r.filter, r.empty = narrow(w.choice(), kept.Filter)
 	return &r, nil
 }

@@ -57,6 +57,7 @@ type Webhook struct {
 type WebhooksConfig struct {
 	DB      *sql.DB
 	Log     Log
+	Records Records
 	Sealer  Sealer
 	Names   func() []string                             // of all events there are
 	Check   func(ctx context.Context, url string) error // refuses addresses; its error is shown to the user; nil: none is refused
@@ -96,8 +97,11 @@ type NewWebhook struct {
 	URL       string
 	Events    []string
 	Secret    string         // "": generated
-	FromStart bool           // begin at the start of the log; default: with what comes from now on
 	Settings  SettingsUpdate // of DefaultSettings
+	// Where in the log it begins; default: with what comes from now on.
+	FromStart bool      // with the first event
+	FromTime  time.Time // with the first event that occurred then or later
+	FromID    int64     // with the event of this id
 }
 
 // Create registers a webhook. The answer holds its secret. *InvalidError.
@@ -122,11 +126,9 @@ func (m *Webhooks) Create(ctx context.Context, n NewWebhook) (Webhook, error) {
 	}
 	now := time.Now().UTC()
 	w := Webhook{ID: newID("wh", now), ProjectID: n.ProjectID, URL: n.URL, Events: names}
-	var cursor int64
-	if !n.FromStart {
-		if cursor, err = m.config.Log.Last(ctx); err != nil {
-			return Webhook{}, fmt.Errorf("find end of the log: %w", err)
-		}
+	cursor, err := m.startOf(ctx, n)
+	if err != nil {
+		return Webhook{}, err
 	}
 	err = m.store.transact(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `
@@ -135,6 +137,9 @@ func (m *Webhooks) Create(ctx context.Context, n NewWebhook) (Webhook, error) {
 			append([]any{w.ID, w.ProjectID, w.URL, marshal(names), cursor, now, now}, settings.columns()...)...)
 		if err != nil {
 			return fmt.Errorf("insert webhook: %w", err)
+		}
+		if err := m.store.noteChoice(ctx, tx, w.ID, cursor, choice(names, settings.Narrowing)); err != nil {
+			return err
 		}
 		return m.insertSecret(ctx, tx, w.ID, secret, true)
 	})
@@ -147,6 +152,35 @@ func (m *Webhooks) Create(ctx context.Context, n NewWebhook) (Webhook, error) {
 	}
 	w.Secret = Secret(secret)
 	return w, nil
+}
+
+// startOf is the id behind which a new webhook begins.
+func (m *Webhooks) startOf(ctx context.Context, n NewWebhook) (int64, error) {
+	last, err := m.config.Log.Last(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("find end of the log: %w", err)
+	}
+	switch {
+	case n.FromStart:
+		return 0, nil
+	case n.FromID > 0:
+		return min(last, n.FromID-1), nil
+	case n.FromTime.IsZero():
+		return last, nil
+	}
+	for after := int64(0); after < last; {
+		events, covered, err := m.config.Log.Read(ctx, n.ProjectID, Filter{Since: n.FromTime}, after, last, 1)
+		switch {
+		case err != nil:
+			return 0, fmt.Errorf("find beginning in the log: %w", err)
+		case len(events) > 0:
+			return events[0].ID - 1, nil
+		case covered <= after:
+			return last, nil
+		}
+		after = covered
+	}
+	return last, nil
 }
 
 // WebhookUpdate changes what is set.

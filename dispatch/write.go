@@ -217,13 +217,13 @@ func (s store) park(ctx context.Context, tx *sql.Tx, webhook string, parked map[
 	if len(parked) == 0 {
 		return nil
 	}
-	const insert = `INSERT INTO retries (webhook_id, created_at, event_id, record_key, state, attempts, due_at, last_error) `
+	const insert = `INSERT INTO retries (webhook_id, created_at, event_id, record_key, state, attempts, due_at, last_error, event) `
 	const conflict = ` ON CONFLICT (webhook_id, event_id) DO UPDATE
 		SET state = excluded.state, attempts = excluded.attempts, due_at = excluded.due_at, last_error = excluded.last_error`
 	now := time.Now().UTC()
 	n := len(parked)
 	events, keys, states := make([]int64, 0, n), make([]int64, 0, n), make([]string, 0, n)
-	attempts, due, lastErrors := make([]int32, 0, n), make([]time.Time, 0, n), make([]string, 0, n)
+	attempts, due, lastErrors, contents := make([]int32, 0, n), make([]time.Time, 0, n), make([]string, 0, n), make([]string, 0, n)
 	for _, r := range parked {
 		state := "pending"
 		if r.dead {
@@ -231,20 +231,21 @@ func (s store) park(ctx context.Context, tx *sql.Tx, webhook string, parked map[
 		}
 		events, keys, states = append(events, r.event), append(keys, r.key), append(states, state)
 		attempts, due, lastErrors = append(attempts, int32(r.attempts)), append(due, r.due.UTC()), append(lastErrors, r.lastError)
+		contents = append(contents, r.content)
 	}
 	if s.postgres {
 		_, err := tx.ExecContext(ctx, insert+`
-			SELECT $1, $2::timestamptz, r.* FROM unnest($3::bigint[], $4::bigint[], $5::text[], $6::integer[], $7::timestamptz[], $8::text[]) AS r`+conflict,
-			webhook, now, events, keys, states, attempts, due, lastErrors)
+			SELECT $1, $2::timestamptz, r.* FROM unnest($3::bigint[], $4::bigint[], $5::text[], $6::integer[], $7::timestamptz[], $8::text[], $9::text[]) AS r`+conflict,
+			webhook, now, events, keys, states, attempts, due, lastErrors, contents)
 		return err
 	}
-	statement, err := tx.PrepareContext(ctx, insert+`VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`+conflict)
+	statement, err := tx.PrepareContext(ctx, insert+`VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`+conflict)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = statement.Close() }()
 	for i := range events {
-		if _, err := statement.ExecContext(ctx, webhook, now, events[i], keys[i], states[i], attempts[i], due[i], lastErrors[i]); err != nil {
+		if _, err := statement.ExecContext(ctx, webhook, now, events[i], keys[i], states[i], attempts[i], due[i], lastErrors[i], contents[i]); err != nil {
 			return err
 		}
 	}
@@ -259,5 +260,8 @@ func (s store) writeReplay(ctx context.Context, tx *sql.Tx, b *batch, now time.T
 	_, err := tx.ExecContext(ctx, `
 		UPDATE replays SET cursor_id = $1, sent = $2, state = $3, finished_at = $4 WHERE id = $5 AND state = 'running'`,
 		b.position, b.sent, state, nullable(finished), b.replay)
+	if err == nil && b.done {
+		err = s.forgetHanded(ctx, tx, b.replay)
+	}
 	return err
 }

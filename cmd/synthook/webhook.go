@@ -45,7 +45,7 @@ func (a *app) webhookCreateCommand() *cobra.Command {
 		Use:   "create --url URL --event EVENT …",
 		Short: "Register a webhook; prints its secret",
 		Long: `Registers a webhook and prints its signing secret, which is not shown again. It starts
-with the next event of the log, or with the log's first (--from start).`,
+with the next event of the log, or anywhere in it (--from).`,
 		Example: `  synthook webhook create --url https://example.com/hooks --event 'hris_employees.*' --event ats_candidates.created
   synthook webhook create --url https://example.com/hooks --event '*' --from start --json`,
 		Args: arguments(),
@@ -54,7 +54,7 @@ with the next event of the log, or with the log's first (--from start).`,
 	flags := cmd.Flags()
 	flags.StringVar(&n.URL, "url", "", "URL to POST to; its query string is kept as it is")
 	flags.StringArrayVar(&n.Events, "event", nil, eventsUsage)
-	flags.StringVar(&n.From, "from", "", "Where in the log it starts: now (default) or start")
+	flags.StringVar(&n.From, "from", "", "Where in the log it starts: now (default), start, a time such as 2026-11-22T00:00:00Z, or the id of the first event to get")
 	secret := secretFlag(flags, "Signing secret; default: a generated one")
 	settings := bindWebhookSettings(flags)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {

@@ -64,6 +64,7 @@ func New(c Config) (*API, error) {
 	a.secretRoutes()
 	a.eventRoutes()
 	a.replayRoutes()
+	a.resyncRoutes()
 	a.healthRoutes()
 	a.mux.HandleFunc("GET /{$}", frontDoor)
 	return a, a.documentRoutes()

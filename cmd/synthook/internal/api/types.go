@@ -315,12 +315,51 @@ type NewReplay struct {
 	Since      *time.Time `json:"since,omitempty"`
 	Until      *time.Time `json:"until,omitempty"`
 	EventID    string     `json:"event_id,omitempty"`
+	FirstEvent string     `json:"first_event,omitempty" doc:"Id of the event that the slice of the log begins with."`
+	LastEvent  string     `json:"last_event,omitempty" doc:"Id of the event that it ends with."`
 	Events     []string   `json:"events,omitempty"`
 	AccountID  string     `json:"account_id,omitempty"`
 	RecordType string     `json:"record_type,omitempty"`
 	RecordID   string     `json:"record_id,omitempty"`
+	Fields     []string   `json:"fields,omitempty" doc:"Only updates of which it is known that one of these fields changed."`
 	Dead       bool       `json:"dead,omitempty" doc:"Only deliveries that were given up."`
+	Missed     bool       `json:"missed,omitempty" doc:"Only what the webhook never got: from before its time, not subscribed to then, or given up; and not replayed since, as far as attempts are on record."`
+	RateLimit  float64    `json:"rate_limit,omitempty" minimum:"0" maximum:"1000000" doc:"Events a second at most; 0 (default): as many as go."`
 	DryRun     bool       `json:"dry_run,omitempty" doc:"Count, send nothing."`
+}
+
+// NewResync sends the present state of streams as created events.
+type NewResync struct {
+	WebhookID  string  `json:"webhook_id" minLength:"1"`
+	AccountID  string  `json:"account_id,omitempty" doc:"Default: every account."`
+	RecordType string  `json:"record_type,omitempty" doc:"Default: every record type."`
+	RateLimit  float64 `json:"rate_limit,omitempty" minimum:"0" maximum:"1000000" doc:"Events a second at most, of each stream; 0 (default): as many as go."`
+	DryRun     bool    `json:"dry_run,omitempty" doc:"Count, send nothing."`
+}
+
+// NewReconciliation begins one: ids are handed in next.
+type NewReconciliation struct {
+	WebhookID  string  `json:"webhook_id" minLength:"1"`
+	AccountID  string  `json:"account_id" minLength:"1"`
+	RecordType string  `json:"record_type" minLength:"1"`
+	RateLimit  float64 `json:"rate_limit,omitempty" minimum:"0" maximum:"1000000" doc:"Events a second at most; 0 (default): as many as go."`
+}
+
+// HandedIDs is how many ids a request has handed in.
+type HandedIDs struct {
+	IDs int64 `json:"ids"`
+}
+
+// ReconciliationStart compares, and sends what differs.
+type ReconciliationStart struct {
+	DryRun bool `json:"dry_run,omitempty" doc:"Compare and count, send nothing; more ids may be handed in after it."`
+}
+
+// Reconciliation is what the comparison found.
+type Reconciliation struct {
+	Replay
+	Created int64 `json:"created" doc:"Records that the consumer lacks."`
+	Deleted int64 `json:"deleted" doc:"Ids of the consumer that are gone."`
 }
 
 // ReplayResult says what a replay covers.
@@ -330,13 +369,17 @@ type ReplayResult struct {
 	Replays []Replay `json:"replays"`
 }
 
-// Replay is a cursor over a range of the log.
+// Replay is a cursor over a range of the log, or over the records of a stream.
 type Replay struct {
 	ID         string     `json:"id,omitempty"`
+	Kind       string     `json:"kind" enum:"replay,resync,reconcile"`
 	WebhookID  string     `json:"webhook_id"`
+	AccountID  string     `json:"account_id,omitempty" doc:"Of a resync or reconciliation."`
+	RecordType string     `json:"record_type,omitempty"`
 	Events     int64      `json:"events"`
 	Sent       int64      `json:"sent"`
-	State      string     `json:"state" enum:"dry_run,running,done,cancelled"`
+	RateLimit  float64    `json:"rate_limit,omitempty"`
+	State      string     `json:"state" enum:"dry_run,collecting,running,done,cancelled"`
 	CreatedAt  *time.Time `json:"created_at,omitempty"`
 	FinishedAt *time.Time `json:"finished_at,omitempty"`
 }

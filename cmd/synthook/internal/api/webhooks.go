@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
+	"time"
 
 	"github.com/synthook/synthook/dispatch"
 )
@@ -21,10 +23,13 @@ func (a *API) webhookRoutes() {
 	serve(a, route{pattern: "POST /v1/webhooks", access: forProject, summary: "Register a webhook; the answer holds its secret", status: http.StatusCreated},
 		func(ctx context.Context, in *struct{ Body NewWebhook }) (Webhook, error) {
 			n := in.Body
-			return webhookOr(a.Webhooks.Create(ctx, dispatch.NewWebhook{
-				ProjectID: projectOf(ctx), URL: n.URL, Events: n.Events, Secret: n.Secret, FromStart: n.From == "start",
-				Settings: dispatch.SettingsUpdate(n.WebhookSettings),
-			}))
+			webhook := dispatch.NewWebhook{
+				ProjectID: projectOf(ctx), URL: n.URL, Events: n.Events, Secret: n.Secret, Settings: dispatch.SettingsUpdate(n.WebhookSettings),
+			}
+			if err := a.begin(ctx, &webhook, n.From); err != nil {
+				return Webhook{}, err
+			}
+			return webhookOr(a.Webhooks.Create(ctx, webhook))
 		})
 	serve(a, route{pattern: "GET /v1/webhooks/{webhook_id}", access: forProject, summary: "Show a webhook"},
 		func(ctx context.Context, in *WebhookPath) (Webhook, error) {
@@ -58,6 +63,22 @@ func (a *API) webhookRoutes() {
 			o, err := a.Webhooks.Test(ctx, projectOf(ctx), in.WebhookID)
 			return WebhookTest{Delivered: o.Delivered, Status: o.Status, DurationMS: o.Duration.Milliseconds(), Error: o.Error}, err
 		})
+}
+
+// begin says where in the log a new webhook begins.
+func (a *API) begin(ctx context.Context, n *dispatch.NewWebhook, from string) (err error) {
+	switch {
+	case from == "" || from == "now":
+	case from == "start":
+		n.FromStart = true
+	case strings.HasPrefix(from, "evt_"):
+		n.FromID, err = a.sequenceOf(ctx, "body.from", from)
+	default:
+		if n.FromTime, err = time.Parse(time.RFC3339, from); err != nil {
+			err = invalid("body.from", "expected now, start, a time such as 2026-11-22T00:00:00Z, or the id of an event")
+		}
+	}
+	return err
 }
 
 func webhookOr(w dispatch.Webhook, err error) (Webhook, error) { return showWebhook(w), err }

@@ -1,4 +1,5 @@
-// Package eventlog lets dispatch read the event log that hashstore writes.
+// Package eventlog lets dispatch read the event log, and the records known of a stream,
+// that hashstore keeps.
 //
 // It owns how an entry of the one becomes an event of the other, and nothing else: the
 // two rooms don't know each other.
