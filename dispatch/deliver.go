@@ -181,12 +181,15 @@ func (w *worker) finish(r attemptResult) {
 		return // still owed, to whoever delivers next
 	}
 	wasDown := w.breaker.down()
+	quiet := v == failing && d.probe && w.breaker.steady() && w.lastError == o.String()
 	w.report(d, o)
 	if w.settings.LogAttempts && d.event.ID > 0 && (v != failing || !d.probe) {
 		// While the endpoint is down its probes are only counted.
 		w.batch.attempts = append(w.batch.attempts, attemptRow{d.event.ID, o})
 	}
-	w.changed()
+	if !quiet {
+		w.changed()
+	}
 	if v == delivered {
 		w.lastError = ""
 	} else {
@@ -270,6 +273,9 @@ func (w *worker) disableIfHopeless(now time.Time) {
 func (w *worker) disable(reason string) {
 	w.changed()
 	w.batch.disable = reason
+	if w.config.NoticeURL != "" {
+		w.batch.noticeAt = time.Now()
+	}
 	w.logger.Error().Str("disabled_reason", reason).Msg("webhook disabled")
 }
 

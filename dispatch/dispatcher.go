@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -38,6 +39,11 @@ type Config struct {
 	OverloadWait time.Duration   // least wait before a retry after a timeout, 429, 502 or 504; default 1m
 	DisableAfter time.Duration   // of nothing but failures; default 5 days
 
+	// NoticeURL is told of webhooks that were disabled by their endpoints, see notice;
+	// "": nobody is.
+	NoticeURL   string
+	NoticeRetry time.Duration // wait before a notice that failed is sent again; default 1m
+
 	DatabaseTimeout time.Duration // of a batch of reads or writes; default 30s
 }
 
@@ -53,6 +59,7 @@ func (c Config) withDefaults() Config {
 	c.Poll = cmp.Or(c.Poll, time.Second)
 	c.Lease = cmp.Or(c.Lease, 10*time.Second)
 	c.Drain = min(cmp.Or(c.Drain, c.Lease/2), c.Lease/2)
+	c.NoticeRetry = cmp.Or(c.NoticeRetry, time.Minute)
 	c.DatabaseTimeout = cmp.Or(c.DatabaseTimeout, 30*time.Second)
 	c.ProbeFirst = cmp.Or(c.ProbeFirst, 5*time.Second)
 	c.ProbeLongest = max(cmp.Or(c.ProbeLongest, 5*time.Minute), c.ProbeFirst)
@@ -65,11 +72,12 @@ func (c Config) withDefaults() Config {
 // number of dispatchers may work on one PostgreSQL. Each webhook has a worker of its
 // own and never waits for another.
 type Dispatcher struct {
-	config  Config
-	store   store
-	sender  sender
-	wake    chan struct{}
-	refresh chan struct{}
+	config   Config
+	store    store
+	sender   sender
+	operator sender // of notices: the operator's own choice of address is not guarded
+	wake     chan struct{}
+	refresh  chan struct{}
 }
 
 // New returns a dispatcher that Run sets to work.
@@ -78,6 +86,7 @@ func New(c Config) *Dispatcher {
 	d := &Dispatcher{config: c, store: newStore(c.DB), wake: make(chan struct{}, 1), refresh: make(chan struct{}, 1)}
 	d.sender = newSender(c.HTTP, c.UserAgent, c.Timeout, max(c.Concurrency, MostConcurrency))
 	d.sender.refused = c.Refused
+	d.operator = newSender(nil, c.UserAgent, c.Timeout, 1)
 	return d
 }
 
@@ -100,6 +109,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	for {
 		if look {
 			s.look(ctx)
+			s.sendNotices(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -126,6 +136,7 @@ type share struct {
 	renewed time.Time
 	last    int64 // id of the newest event seen
 	failing bool
+	notices atomic.Bool // are being sent
 }
 
 func (s *share) stop() {

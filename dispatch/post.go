@@ -158,12 +158,23 @@ func newSender(client *http.Client, userAgent string, timeout time.Duration, con
 
 // post makes one attempt. It never fails: what went wrong is the outcome.
 func (s sender) post(ctx context.Context, t target, e Event) outcome {
-	o := outcome{at: time.Now()}
-	body, err := Body(e, o.at)
+	at := time.Now()
+	body, err := Body(e, at)
 	if err != nil {
-		o.class = classBody
-		return o
+		return outcome{at: at, class: classBody}
 	}
+	return s.send(ctx, t, message{e.UID, at, body})
+}
+
+// message is what an attempt sends.
+type message struct {
+	uid  string // webhook-id
+	at   time.Time
+	body []byte
+}
+
+func (s sender) send(ctx context.Context, t target, m message) outcome {
+	o, body := outcome{at: m.at}, m.body
 	attempt, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(attempt, http.MethodPost, t.url, bytes.NewReader(body))
@@ -177,9 +188,9 @@ func (s sender) post(ctx context.Context, t target, e Event) outcome {
 		"Content-Type":         {"application/json"},
 		"User-Agent":           {s.userAgent},
 		"x-stackone-signature": {Sign(active, body)},
-		"webhook-id":           {e.UID},
+		"webhook-id":           {m.uid},
 		"webhook-timestamp":    {strconv.FormatInt(seconds, 10)},
-		"webhook-signature":    {StandardSignature(all, e.UID, seconds, body)},
+		"webhook-signature":    {StandardSignature(all, m.uid, seconds, body)},
 		"X-Idempotency-Key":    nil, // not sent: it lets net/http repeat a request that died with an idle connection
 	}
 	response, err := s.transport.RoundTrip(request)

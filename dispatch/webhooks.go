@@ -41,10 +41,11 @@ type Webhook struct {
 	Settings       Settings
 	Enabled        bool
 	DisabledReason string
+	DisabledAt     time.Time
 	State          State
 	LastError      string    // of the last attempt: a class, or "status 503"; "" after a success
 	FailingSince   time.Time // first failure after the last success
-	ProbeAt        time.Time // set while down
+	ProbeAt        time.Time // set while down; once probes come at their longest interval, the first of those
 	LastSuccessAt  time.Time
 	Backlog        int64 // events of the log that it has not got past yet
 	Retrying, Dead int64
@@ -244,7 +245,7 @@ func (m *Webhooks) Enable(ctx context.Context, projectID, id string) (Webhook, e
 
 // Disable stops deliveries; the cursor stays. ErrNotFound.
 func (m *Webhooks) Disable(ctx context.Context, projectID, id string) (Webhook, error) {
-	return m.change(ctx, projectID, id, `UPDATE webhooks SET enabled = false, disabled_reason = 'by its owner', updated_at = $1
+	return m.change(ctx, projectID, id, `UPDATE webhooks SET enabled = false, disabled_reason = 'by its owner', updated_at = $1, disabled_at = $1
 		WHERE project_id = $2 AND id = $3`)
 }
 
@@ -294,7 +295,7 @@ func (m *Webhooks) List(ctx context.Context, projectID, after string, limit int)
 func (m *Webhooks) list(ctx context.Context, projectID, condition, id string, limit int) ([]Webhook, error) {
 	cursors := []int64{}
 	rows, err := m.store.db.QueryContext(ctx, `
-		SELECT id, project_id, url, events, enabled, disabled_reason, cursor_id, failing_since, probe_at, last_success_at, last_error,
+		SELECT id, project_id, url, events, enabled, disabled_reason, disabled_at, cursor_id, failing_since, probe_at, last_success_at, last_error,
 		       created_at, updated_at, `+settingsColumns+`,
 		       (SELECT count(*) FROM retries r WHERE r.webhook_id = w.id AND r.state = 'pending'),
 		       (SELECT count(*) FROM retries r WHERE r.webhook_id = w.id AND r.state = 'dead')
@@ -302,8 +303,8 @@ func (m *Webhooks) list(ctx context.Context, projectID, condition, id string, li
 	all, err := collect(rows, err, func(rows *sql.Rows) (w Webhook, err error) {
 		var events, narrowed string
 		var cursor int64
-		var failing, probe, success sql.NullTime
-		targets := append([]any{&w.ID, &w.ProjectID, &w.URL, &events, &w.Enabled, &w.DisabledReason, &cursor, &failing, &probe, &success, &w.LastError,
+		var disabled, failing, probe, success sql.NullTime
+		targets := append([]any{&w.ID, &w.ProjectID, &w.URL, &events, &w.Enabled, &w.DisabledReason, &disabled, &cursor, &failing, &probe, &success, &w.LastError,
 			&w.CreatedAt, &w.UpdatedAt}, w.Settings.targets(&narrowed)...)
 		if err = rows.Scan(append(targets, &w.Retrying, &w.Dead)...); err == nil {
 			w.Events, err = parseNames(events)
@@ -314,7 +315,7 @@ func (m *Webhooks) list(ctx context.Context, projectID, condition, id string, li
 		w.FailingSince, w.ProbeAt, w.LastSuccessAt = failing.Time, probe.Time, success.Time
 		w.State = StateOK
 		if !w.Enabled {
-			w.State = StateDisabled
+			w.State, w.DisabledAt = StateDisabled, disabled.Time
 		} else if probe.Valid {
 			w.State = StateDown
 		}

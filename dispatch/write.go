@@ -22,6 +22,7 @@ type batch struct {
 	removed  map[int64]struct{} // parked events that are delivered
 	released []int64            // records whose parked events wait for nothing any more
 	disable  string             // the reason to disable the webhook
+	noticeAt time.Time          // when the operator is to be told of that
 	replay   string             // the replay that made progress
 	position int64
 	sent     int64
@@ -144,8 +145,9 @@ func (s store) write(ctx context.Context, l lease, b *batch) error {
 			}
 		}
 		if b.disable != "" {
-			_, err := tx.ExecContext(ctx, `UPDATE webhooks SET enabled = false, disabled_reason = $1, updated_at = $2 WHERE id = $3`,
-				b.disable, now, l.webhook)
+			_, err := tx.ExecContext(ctx, `
+				UPDATE webhooks SET enabled = false, disabled_reason = $1, updated_at = $2, disabled_at = $2, notice_at = $3 WHERE id = $4`,
+				b.disable, now, nullable(b.noticeAt), l.webhook)
 			if err != nil {
 				return fmt.Errorf("disable webhook: %w", err)
 			}

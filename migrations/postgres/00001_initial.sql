@@ -178,6 +178,7 @@ CREATE TABLE webhooks (
     keep_answers    boolean     NOT NULL DEFAULT false, -- the beginning of each answer stays with its attempt
     enabled         boolean     NOT NULL DEFAULT true,
     disabled_reason text        NOT NULL DEFAULT '',
+    disabled_at     timestamptz, -- when it was disabled last
     notice_at       timestamptz, -- not NULL: the operator is owed a notice that it was disabled; when to send it (again)
     cursor_id       bigint      NOT NULL, -- every event of the log up to it is delivered, in retries, or not for this webhook
     settled         bytea       NOT NULL DEFAULT '', -- events above cursor_id that need nothing any more: ascending, the distance from each to the next as a uvarint

@@ -224,10 +224,11 @@ type Webhook struct {
 	WebhookSettings
 	Enabled        bool       `json:"enabled"`
 	DisabledReason string     `json:"disabled_reason,omitempty"`
+	DisabledAt     *time.Time `json:"disabled_at,omitempty"`
 	State          string     `json:"state" enum:"ok,down,disabled"`
 	LastError      string     `json:"last_error,omitempty"`
 	FailingSince   *time.Time `json:"failing_since,omitempty"`
-	ProbeAt        *time.Time `json:"probe_at,omitempty"`
+	ProbeAt        *time.Time `json:"probe_at,omitempty" doc:"Set while down: the next probe; one in the past is the first of those that come every 5 minutes."`
 	LastSuccessAt  *time.Time `json:"last_success_at,omitempty"`
 	Backlog        int64      `json:"backlog" doc:"Events of the log it has not got past yet."`
 	Retrying       int64      `json:"retrying"`

@@ -86,7 +86,7 @@ func webhookOr(w dispatch.Webhook, err error) (Webhook, error) { return showWebh
 func showWebhook(w dispatch.Webhook) Webhook {
 	shown := Webhook{
 		ID: w.ID, ProjectID: w.ProjectID, URL: w.URL, Events: orEmpty(w.Events), WebhookSettings: showSettings(w.Settings),
-		Enabled: w.Enabled, DisabledReason: w.DisabledReason, State: string(w.State), LastError: w.LastError,
+		Enabled: w.Enabled, DisabledReason: w.DisabledReason, DisabledAt: optional(w.DisabledAt), State: string(w.State), LastError: w.LastError,
 		FailingSince: optional(w.FailingSince), ProbeAt: optional(w.ProbeAt), LastSuccessAt: optional(w.LastSuccessAt),
 		Backlog: w.Backlog, Retrying: w.Retrying, Dead: w.Dead, CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt,
 	}

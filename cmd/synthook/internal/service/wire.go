@@ -42,7 +42,7 @@ func (s *Service) wire(ctx context.Context, o Options, k *keys.Keys) (err error)
 	log, records, agent := eventlog.Log{Store: s.store}, eventlog.Records{Store: s.store}, "synthook/"+o.Version
 	s.dispatcher = dispatch.New(dispatch.Config{
 		DB: s.db.DB, Log: log, Records: records, HTTP: guard.DeliveryClient(), Sealer: k.Sealer, Logger: s.log,
-		UserAgent: agent, Refused: netguard.Refused,
+		UserAgent: agent, Refused: netguard.Refused, NoticeURL: s.settings.OperatorURL,
 	})
 	s.webhooks = dispatch.NewWebhooks(dispatch.WebhooksConfig{
 		DB: s.db.DB, Log: log, Records: records, Sealer: k.Sealer, Names: catalog.EventNames, Check: guard.CheckURL, Changed: s.dispatcher.Refresh,

@@ -31,7 +31,7 @@ func TestEverySettingByFlagAndVariable(t *testing.T) {
 	examples := map[string]string{
 		"database-url": "other.db", "listen": ":9090", "master-key": strings.Repeat("k", 32), "admin-key": "administrator",
 		"allow-private-networks": "true", "connectors": "connectors", "min-interval": "30s", "poll-concurrency": "3",
-		"event-retention": "48h0m0s", "attempt-retention": "0s", "shutdown-timeout": "5s", "log-level": "debug", "log-format": "console",
+		"event-retention": "48h0m0s", "attempt-retention": "0s", "operator-url": "https://ops.example/hooks", "shutdown-timeout": "5s", "log-level": "debug", "log-format": "console",
 		"server": "https://synthook.example", "api-key": "shk_x", "project": "acme",
 	}
 	table := settings.Table()
