@@ -16,6 +16,7 @@ func document(version string) *huma.OpenAPI {
 			Title:       "synthook",
 			Version:     version,
 			Description: "Webhooks for HR and recruiting systems that have none. Errors are problem details (RFC 9457); listings are pages: pass `next` as `cursor`.",
+			Contact:     &huma.Contact{Name: "synthook", URL: "https://github.com/synthook/synthook"},
 			License:     &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
 		},
 		Components: &huma.Components{
@@ -30,6 +31,7 @@ func document(version string) *huma.OpenAPI {
 
 // documentRoutes serves the document, which is complete once all routes are.
 func (a *API) documentRoutes() error {
+	a.describe()
 	asJSON, err := a.huma.OpenAPI().MarshalJSON()
 	if err != nil {
 		return fmt.Errorf("write OpenAPI document: %w", err)
