@@ -115,7 +115,10 @@ func neverNull(s *huma.Schema) {
 
 func describeOperation(op *huma.Operation) {
 	name := op.Method + " " + op.Path
-	text := []string{cmp.Or(details[name], op.Summary+".")}
+	var text []string
+	if detail := details[name]; detail != "" {
+		text = append(text, detail)
+	}
 	refused := slices.Clone(refusals[name])
 	for _, p := range op.Parameters {
 		p.Description = cmp.Or(p.Description, parameters[p.Name])

@@ -6,6 +6,8 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/synthook/synthook/cmd/synthook/internal/reference"
 )
 
 // document is what the OpenAPI document says beside the routes.
@@ -47,8 +49,17 @@ func (a *API) documentRoutes() error {
 			_, _ = w.Write(text)
 		})
 	}
+	page, err := reference.Handler(a.huma.OpenAPI(), docsPath)
+	if err != nil {
+		return err
+	}
+	a.mux.Handle("GET "+docsPath, page)
+	a.mux.Handle("GET "+docsPath+"/style.css", page)
 	return nil
 }
+
+// docsPath is where the document is shown to people.
+const docsPath = "/docs"
 
 // Check is one thing that has to hold for the process to be ready.
 type Check struct {
@@ -85,5 +96,5 @@ func (a *API) healthRoutes() {
 // frontDoor stands where the dashboard will.
 func frontDoor(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write([]byte("synthook is running.\n\nThe API is described at /openapi.json and /openapi.yaml; /healthz and /readyz tell how it is.\nOn the command line: synthook --help\n"))
+	_, _ = w.Write([]byte("synthook is running.\n\nThe API is described at /docs, /openapi.json and /openapi.yaml; /healthz and /readyz tell how it is.\nOn the command line: synthook --help\n"))
 }

@@ -105,6 +105,7 @@ func pollAndDecide(p *proxy, account api.Account, provider *servicetest.Provider
 	schedule, percent := "2h", 20
 	ask[api.Stream](p, http.MethodPatch, stream, api.StreamUpdate{Schedule: &schedule, QuarantineThreshold: &percent})
 	ask[api.Diagnosis](p, http.MethodPost, stream+"/doctor", nil)
+	ask[any](p, http.MethodGet, stream+"/volatile-fields", nil)
 	ask[api.RecordTypeSchedule](p, http.MethodPut, "/v1/schedules/employees", api.RecordTypeSchedule{RecordType: "employees", Schedule: "3h"})
 	list[api.RecordTypeSchedule](p, "/v1/schedules")
 	ask[api.Tuning](p, http.MethodGet, "/v1/tune?budget=100%2Fh&per_stream=true", nil)
