@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/rs/zerolog"
 
+	"github.com/synthook/synthook/cmd/synthook/internal/audit"
 	"github.com/synthook/synthook/cmd/synthook/internal/keys"
 	"github.com/synthook/synthook/cmd/synthook/internal/once"
 	"github.com/synthook/synthook/dispatch"
@@ -31,6 +32,8 @@ type Config struct {
 	Poller   *poller.Poller
 	Webhooks *dispatch.Webhooks
 	Events   *hashstore.Store
+	Audit    *audit.Trail
+	Pages    http.Handler                      // what there is beside the API; nil: nothing
 	Metrics  http.Handler                      // GET /metrics, for the admin key
 	Ready    func(ctx context.Context) []Check // for /readyz
 	Version  string
@@ -71,14 +74,17 @@ func New(c Config) (*API, error) {
 	a.secretRoutes()
 	a.eventRoutes()
 	a.replayRoutes()
+	a.auditRoutes()
 	a.healthRoutes()
 	a.mux.HandleFunc("GET /metrics", a.metrics)
-	a.mux.HandleFunc("GET /{$}", frontDoor)
 	return a, a.documentRoutes()
 }
 
 // Wake tells those who wait for events that there may be some. It never blocks.
 func (a *API) Wake() { a.news.tell() }
+
+// Closing is closed when the server shuts down.
+func (a *API) Closing() <-chan struct{} { return a.closing.Done() }
 
 // optional is a moment of an answer; the zero time is left out.
 func optional(t time.Time) *time.Time {

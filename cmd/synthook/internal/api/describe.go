@@ -64,6 +64,7 @@ var topics = []*huma.Tag{
 	{Name: "events", Description: "The event log."},
 	{Name: "replays", Description: "Sending events of the log again."},
 	{Name: "projects", Description: "Tenants, and their API keys."},
+	{Name: "audit", Description: "Who changed what."},
 	{Name: "service", Description: "How the service is."},
 }
 

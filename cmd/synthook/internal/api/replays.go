@@ -18,6 +18,9 @@ func (a *API) replayRoutes() {
 		})
 	create(a, route{pattern: "POST /v1/replays", access: forProject, summary: "Send events of the log again"},
 		func(ctx context.Context, in *struct{ Body NewReplay }) (ReplayResult, error) {
+			if in.Body.DryRun {
+				changeOf(ctx).none = true
+			}
 			request, err := a.replayRequest(ctx, in.Body)
 			if err != nil {
 				return ReplayResult{}, err

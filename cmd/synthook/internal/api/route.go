@@ -17,6 +17,7 @@ type route struct {
 	status  int  // of success; 0: 200, or 204 where nothing is answered
 	creates bool // see create
 	updates bool // see update
+	quiet   bool // changes nothing, though it is no GET: not for the audit log
 }
 
 // answer is a body, as huma wants it.
@@ -35,6 +36,9 @@ func serve[I, T any](a *API, r route, handle func(context.Context, *I) (T, error
 		}
 		if tag := tag(out); tag != "" {
 			requestOf(ctx).SetHeader("ETag", tag)
+		}
+		if made, ok := any(out).(named); ok {
+			changeOf(ctx).made = made.id()
 		}
 		return &answer[T]{out}, nil
 	})
@@ -61,7 +65,7 @@ func (r route) operation(status int) huma.Operation {
 		Path:            path,
 		Summary:         r.summary,
 		DefaultStatus:   status,
-		Metadata:        map[string]any{"access": r.access, "creates": r.creates, "updates": r.updates},
+		Metadata:        map[string]any{"access": r.access, "creates": r.creates, "updates": r.updates, "quiet": r.quiet},
 		Errors:          []int{http.StatusServiceUnavailable},
 		BodyReadTimeout: readTimeout, // huma's own would cancel a handler after 5 seconds
 	}

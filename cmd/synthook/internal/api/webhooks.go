@@ -56,7 +56,7 @@ func (a *API) webhookRoutes() {
 		func(ctx context.Context, in *WebhookPath) (Webhook, error) {
 			return webhookOr(a.Webhooks.Disable(ctx, projectOf(ctx), in.WebhookID))
 		})
-	serve(a, route{pattern: "POST /v1/webhooks/{webhook_id}/test", access: forProject, summary: "Send a test event now, once"},
+	serve(a, route{pattern: "POST /v1/webhooks/{webhook_id}/test", access: forProject, quiet: true, summary: "Send a test event now, once"},
 		func(ctx context.Context, in *WebhookPath) (WebhookTest, error) {
 			o, err := a.Webhooks.Test(ctx, projectOf(ctx), in.WebhookID)
 			return WebhookTest{Delivered: o.Delivered, Status: o.Status, DurationMS: o.Duration.Milliseconds(), Error: o.Error}, err

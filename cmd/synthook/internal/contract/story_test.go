@@ -170,4 +170,5 @@ func leave(p *proxy, account api.Account, webhook api.Webhook) {
 	ask[any](p, http.MethodDelete, "/v1/accounts/"+account.ID, nil)
 	ask[any](p, http.MethodDelete, "/v1/webhooks/"+webhook.ID, nil)
 	p.call(http.StatusNotFound, http.MethodDelete, "/v1/accounts/"+account.ID, nil)
+	list[api.Change](p, "/v1/audit")
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/synthook/synthook/cmd/synthook/internal/audit"
 )
 
 // part is something that runs as long as the service does.
@@ -167,6 +169,9 @@ func (s *Service) cleanOnce(ctx context.Context, now time.Time) error {
 		if attempts, err = s.webhooks.PurgeAttempts(ctx, now.Add(-age)); err != nil {
 			return err
 		}
+	}
+	if _, err := s.audit.Purge(ctx, now.Add(-audit.Retention)); err != nil {
+		return err
 	}
 	if events+polls+attempts > 0 {
 		s.log.Info().Int64("events", events).Int64("polls", polls).Int64("attempts", attempts).Msg("removed what is too old")
