@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/synthook/synthook/providers"
+	"github.com/synthook/synthook/providers/emulator"
 )
 
 // emulation answers with the files of one provider, laid out by URL path. A file's name
@@ -96,7 +97,13 @@ func (e *emulation) find(r *http.Request, body string) string {
 func invented(c *providers.Connector) map[string]string {
 	values := map[string]string{}
 	for _, credential := range c.Credentials {
-		if !credential.Optional {
+		switch {
+		case credential.Optional:
+		case strings.Contains(credential.Name, "certificate"):
+			values[credential.Name], _ = emulator.Certificate()
+		case strings.Contains(credential.Name, "private_key"):
+			_, values[credential.Name] = emulator.Certificate()
+		default:
 			values[credential.Name] = "the-" + strings.ReplaceAll(credential.Name, "_", "-")
 		}
 	}
