@@ -24,6 +24,40 @@ CREATE TABLE api_keys (
     created_at timestamp NOT NULL
 );
 
+-- Requests that made something under an Idempotency-Key, for a day.
+CREATE TABLE idempotency_keys (
+    project_id   text        NOT NULL, -- that the request acted in
+    key_hash     blob        NOT NULL, -- SHA-256
+    request_hash blob        NOT NULL, -- HMAC-SHA256 of the request under the key
+    started_at   timestamp   NOT NULL,
+    answer       blob, -- sealed; NULL: under way, or its process died
+    PRIMARY KEY (project_id, key_hash)
+);
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (started_at);
+
+-- Who changed what, when: one row for each request that changed something, whichever way it came.
+CREATE TABLE audit (
+    id         integer   PRIMARY KEY AUTOINCREMENT,
+    project_id text        NOT NULL,
+    at         timestamp NOT NULL,
+    actor      text        NOT NULL, -- the admin key, or an API key by its name and first characters
+    via        text        NOT NULL, -- api or dashboard
+    action     text        NOT NULL, -- account created, webhook enable, …
+    target     text        NOT NULL  -- ids, as they stand in the path; never what was sent
+);
+CREATE INDEX audit_by_project ON audit (project_id, id);
+
+-- Who is logged in to the dashboard. A session ends with its key.
+CREATE TABLE sessions (
+    token_hash blob       PRIMARY KEY, -- SHA-256 of the cookie's 256 random bits
+    api_key_id text        REFERENCES api_keys (id) ON DELETE CASCADE, -- NULL: the admin's
+    admin_mark blob, -- proves which admin key it was opened with; NULL: an API key's
+    project_id text        NOT NULL REFERENCES projects (id) ON DELETE CASCADE, -- that is looked at
+    expires_at timestamp NOT NULL,
+    CHECK ((api_key_id IS NULL) <> (admin_mark IS NULL))
+);
+CREATE INDEX sessions_by_end ON sessions (expires_at);
+
 -- ── poller ──────────────────────────────────────────────────────────────────
 
 CREATE TABLE accounts (
@@ -62,6 +96,8 @@ CREATE TABLE streams (
     schedule         text      NOT NULL DEFAULT '', -- '': the next in precedence
     baseline         text      NOT NULL DEFAULT '' CHECK (baseline IN ('', 'silent', 'emit')), -- '': the account's
     ignore_paths     text      NOT NULL DEFAULT '[]', -- JSON array, added to the connector's
+    changed_fields   boolean     NOT NULL DEFAULT true, -- digests of fields are kept, and events name those that changed
+    digest_paths     text        NOT NULL DEFAULT '[]', -- JSON array: fields below the record's own, added to the connector's
     quarantine_percent integer NOT NULL DEFAULT 10 CHECK (quarantine_percent BETWEEN 1 AND 100), -- more of the records missing at once are held
     release_after    integer   NOT NULL DEFAULT 0 CHECK (release_after = 0 OR release_after >= 2), -- equal listings that decide a quarantine; 0: only a person does
     paused           boolean   NOT NULL DEFAULT false,
@@ -87,9 +123,11 @@ CREATE TABLE doubts (
     stream_id       integer   PRIMARY KEY REFERENCES streams (id) ON DELETE CASCADE,
     suspected       blob      NOT NULL, -- missing in the last complete listing: deleted when missing again
     quarantined     blob      NOT NULL, -- missing, but too many to believe: held for a decision
+    stormed         blob      NOT NULL, -- updated in the same fields, but too many to believe: held with it
     approved        boolean   NOT NULL DEFAULT false, -- the quarantined set may be believed by the next poll
     reason          text      NOT NULL DEFAULT '',
     sample          text      NOT NULL DEFAULT '[]', -- JSON array: some of the record ids held
+    fields          text        NOT NULL DEFAULT '[]', -- JSON array: those that changed in most of the stormed
     created         integer   NOT NULL DEFAULT 0, -- held with it
     updated         integer   NOT NULL DEFAULT 0,
     polls           integer   NOT NULL DEFAULT 0, -- listings that found the same set
@@ -100,6 +138,7 @@ CREATE TABLE doubts (
 CREATE TABLE polls (
     id          integer   PRIMARY KEY AUTOINCREMENT,
     stream_id   integer   NOT NULL REFERENCES streams (id) ON DELETE CASCADE,
+    number      integer     NOT NULL, -- of the stream's polls, those that found nothing included
     started_at  timestamp NOT NULL,
     duration_ms integer   NOT NULL,
     complete    boolean   NOT NULL,
@@ -111,7 +150,8 @@ CREATE TABLE polls (
     suspected   integer   NOT NULL,
     quarantined integer   NOT NULL,
     events      integer   NOT NULL,
-    error       text      NOT NULL DEFAULT ''
+    error       text      NOT NULL DEFAULT '',
+    fields      text        NOT NULL DEFAULT '' -- JSON object: in how many updated records each field changed; '': not known
 );
 CREATE INDEX polls_by_stream ON polls (stream_id, id);
 
@@ -180,9 +220,18 @@ CREATE TABLE webhooks (
     project_id      text      NOT NULL REFERENCES projects (id),
     url             text      NOT NULL,
     events          text      NOT NULL, -- JSON array of event names and patterns
+    narrowed        text      NOT NULL DEFAULT '{}', -- JSON object: accounts, providers and changed fields that it takes alone; an absent list narrows nothing
+    concurrency     integer   NOT NULL DEFAULT 0 CHECK (concurrency BETWEEN 0 AND 256), -- attempts in flight; 0: the program's default
+    rate_limit      real      NOT NULL DEFAULT 0 CHECK (rate_limit >= 0), -- attempts a second; 0: as many as go
+    ordered         boolean   NOT NULL DEFAULT true, -- an event waits for older ones of its record, also while they are retried
+    log_attempts    boolean   NOT NULL DEFAULT true,
+    keep_answers    boolean   NOT NULL DEFAULT false, -- the beginning of each answer stays with its attempt
     enabled         boolean   NOT NULL DEFAULT true,
     disabled_reason text      NOT NULL DEFAULT '',
+    disabled_at     timestamp, -- when it was disabled last
+    notice_at       timestamp, -- not NULL: the operator is owed a notice that it was disabled; when to send it (again)
     cursor_id       integer   NOT NULL, -- every event of the log up to it is delivered, in retries, or not for this webhook
+    settled         blob      NOT NULL DEFAULT x'', -- events above cursor_id that need nothing any more: ascending, the distance from each to the next as a uvarint
     lease_owner     text      NOT NULL DEFAULT '',
     lease_until     timestamp,
     fence           integer   NOT NULL DEFAULT 0,
@@ -195,6 +244,14 @@ CREATE TABLE webhooks (
     updated_at      timestamp NOT NULL
 );
 CREATE INDEX webhooks_by_project ON webhooks (project_id, id);
+
+-- What a webhook took of the log, and from where on: tells what it never got.
+CREATE TABLE webhook_choices (
+    webhook_id text   NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+    after_id   integer NOT NULL, -- of the events above it, up to the next row's
+    filter     text   NOT NULL, -- JSON object
+    PRIMARY KEY (webhook_id, after_id)
+);
 
 CREATE TABLE webhook_secrets (
     id         text      PRIMARY KEY,
@@ -209,12 +266,13 @@ CREATE UNIQUE INDEX webhook_secrets_one_active ON webhook_secrets (webhook_id) W
 -- Deliveries that left their cursor's way: refused on their own, or waiting behind one of the same record that was.
 CREATE TABLE retries (
     webhook_id  text      NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
-    event_id    integer   NOT NULL,
+    event_id    integer   NOT NULL, -- below 0: one of a resync or reconciliation, which is not in the log
     record_key  integer   NOT NULL, -- hash of account, record type and record id: order is kept per record
     state       text      NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'dead')),
     attempts    integer   NOT NULL DEFAULT 0,
     due_at      timestamp NOT NULL,
     last_error  text      NOT NULL DEFAULT '',
+    event       text      NOT NULL DEFAULT '', -- JSON object: an event that is not in the log
     created_at  timestamp NOT NULL,
     PRIMARY KEY (webhook_id, event_id)
 );
@@ -229,31 +287,45 @@ CREATE TABLE attempts (
     duration_ms    integer   NOT NULL,
     status         integer   NOT NULL DEFAULT 0, -- HTTP status; 0: no answer
     error          text      NOT NULL DEFAULT '', -- class: '', status, timeout, connect, tls, refused_address, redirect, …
-    response_bytes integer   NOT NULL DEFAULT 0
+    response_bytes integer   NOT NULL DEFAULT 0,
+    answer         text      NOT NULL DEFAULT '' -- its first KB, where the webhook keeps answers
 );
 CREATE INDEX attempts_by_event ON attempts (event_id, webhook_id);
 CREATE INDEX attempts_by_webhook ON attempts (webhook_id, id);
 
--- A replay is one more cursor over a range of the log.
+-- A replay is one more cursor over a range of the log; a resync and a reconciliation are cursors over the places of a stream's records.
 CREATE TABLE replays (
-    id          text      PRIMARY KEY,
-    webhook_id  text      NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
-    filter      text      NOT NULL, -- JSON object
-    cursor_id   integer   NOT NULL, -- replayed up to here
-    until_id    integer   NOT NULL, -- and ends here
-    events      integer   NOT NULL, -- that matched when it was made
-    sent        integer   NOT NULL DEFAULT 0,
-    state       text      NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done', 'cancelled')),
-    created_at  timestamp NOT NULL,
+    id          text        PRIMARY KEY,
+    webhook_id  text        NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+    kind        text        NOT NULL DEFAULT 'replay' CHECK (kind IN ('replay', 'resync', 'reconcile')),
+    filter      text        NOT NULL, -- JSON object; of a resync or reconciliation: the stream
+    cursor_id   integer     NOT NULL, -- sent up to here
+    until_id    integer     NOT NULL, -- and ends here
+    events      integer     NOT NULL, -- that matched when it was made
+    sent        integer     NOT NULL DEFAULT 0,
+    rate_limit  real        NOT NULL DEFAULT 0 CHECK (rate_limit >= 0), -- events a second; 0: as many as go
+    state       text        NOT NULL DEFAULT 'running' CHECK (state IN ('collecting', 'running', 'done', 'cancelled')),
+    created_at  timestamp   NOT NULL,
     finished_at timestamp
 );
 CREATE INDEX replays_running ON replays (webhook_id) WHERE state = 'running';
 
+-- The ids that a consumer handed in for a reconciliation, by the first 8 bits of their places. They go when it ends.
+CREATE TABLE handed_ids (
+    replay_id text     NOT NULL REFERENCES replays (id) ON DELETE CASCADE,
+    part      integer  NOT NULL CHECK (part BETWEEN 0 AND 255),
+    seq       integer  NOT NULL,
+    ids       blob     NOT NULL, -- each its length as a uvarint and its bytes
+    PRIMARY KEY (replay_id, part, seq)
+);
+
 -- +goose Down
+DROP TABLE handed_ids;
 DROP TABLE replays;
 DROP TABLE attempts;
 DROP TABLE retries;
 DROP TABLE webhook_secrets;
+DROP TABLE webhook_choices;
 DROP TABLE webhooks;
 DROP TABLE event_chunks;
 DROP TABLE event_ids;
@@ -265,6 +337,9 @@ DROP TABLE doubts;
 DROP TABLE streams;
 DROP TABLE record_type_schedules;
 DROP TABLE accounts;
+DROP TABLE idempotency_keys;
+DROP TABLE sessions;
+DROP TABLE audit;
 DROP TABLE api_keys;
 DROP TABLE projects;
 DROP TABLE installation;

@@ -52,7 +52,7 @@ const doctorAction = "/doctor"
 
 func (a *API) doctorRoutes() {
 	serve(a, route{
-		pattern: "POST " + streamRoute + doctorAction, access: forProject,
+		pattern: "POST " + streamRoute + doctorAction, access: forProject, quiet: true,
 		summary: "List a stream twice in a row and tell what differs though nothing happened; answers when both are read",
 	}, a.doctor)
 }
@@ -99,5 +99,6 @@ func showRecords(r poller.Records) CountedRecords { return CountedRecords{r.Coun
 
 // waits tells whether a request may take longer than the server's limits.
 func waits(r *http.Request) bool {
-	return r.URL.Query().Has("wait") || r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, doctorAction)
+	return r.URL.Query().Has("wait") ||
+		r.Method == http.MethodPost && (strings.HasSuffix(r.URL.Path, doctorAction) || strings.HasPrefix(r.URL.Path, reconciliationsPath+"/"))
 }

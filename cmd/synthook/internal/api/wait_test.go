@@ -18,7 +18,7 @@ func TestWaitEndsWithTheServer(t *testing.T) {
 	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
 		a := &API{Config: Config{Events: hashstore.New(db.DB)}}
 		a.closing, a.close = context.WithCancel(context.Background())
-		ctx := context.WithValue(t.Context(), projectKey{}, DefaultProject)
+		ctx := WithCaller(t.Context(), Caller{Project: DefaultProject})
 		answered := make(chan error, 1)
 		began := time.Now()
 		go func() { // joined by the answer
@@ -61,7 +61,7 @@ func TestNews(t *testing.T) {
 func TestWhatMayTakeLong(t *testing.T) {
 	for target, want := range map[string]bool{
 		"GET /v1/events?wait=30s": true, "POST /v1/accounts/a/streams/employees/poll?wait=true": true,
-		"POST /v1/accounts/a/streams/employees/doctor": true, "GET /v1/accounts/doctor": false, "GET /v1/events": false,
+		"POST /v1/accounts/a/streams/employees/doctor": true, "POST /v1/reconciliations/rc_1/ids": true, "POST /v1/reconciliations": false, "GET /v1/accounts/doctor": false, "GET /v1/events": false,
 	} {
 		method, path, _ := strings.Cut(target, " ")
 		if got := waits(httptest.NewRequest(method, path, nil)); got != want {
