@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"slices"
 
 	"github.com/synthook/synthook/diff"
@@ -67,6 +68,13 @@ type storedRun struct {
 // finds tells whether a difference will be asked for the fields that changed.
 func (d *Difference) findsFields() bool {
 	return d.listing.fields.Layout != "" && d.listing.fields.Layout == d.state.Fields.Layout
+}
+
+func (d *Difference) checkFields() error {
+	if d.findsFields() && !d.listing.fields.continues(d.state.Fields) {
+		return errors.New("the names of fields don't continue those that are stored")
+	}
+	return nil
 }
 
 // wanted is an updated record and where its old digests are.
