@@ -24,6 +24,40 @@ CREATE TABLE api_keys (
     created_at timestamptz NOT NULL
 );
 
+-- Requests that made something under an Idempotency-Key, for a day.
+CREATE TABLE idempotency_keys (
+    project_id   text        NOT NULL, -- that the request acted in
+    key_hash     bytea       NOT NULL, -- SHA-256
+    request_hash bytea       NOT NULL, -- HMAC-SHA256 of the request under the key
+    started_at   timestamptz NOT NULL,
+    answer       bytea, -- sealed; NULL: under way, or its process died
+    PRIMARY KEY (project_id, key_hash)
+);
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (started_at);
+
+-- Who changed what, when: one row for each request that changed something, whichever way it came.
+CREATE TABLE audit (
+    id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    project_id text        NOT NULL,
+    at         timestamptz NOT NULL,
+    actor      text        NOT NULL, -- the admin key, or an API key by its name and first characters
+    via        text        NOT NULL, -- api or dashboard
+    action     text        NOT NULL, -- account created, webhook enable, …
+    target     text        NOT NULL  -- ids, as they stand in the path; never what was sent
+);
+CREATE INDEX audit_by_project ON audit (project_id, id);
+
+-- Who is logged in to the dashboard. A session ends with its key.
+CREATE TABLE sessions (
+    token_hash bytea       PRIMARY KEY, -- SHA-256 of the cookie's 256 random bits
+    api_key_id text        REFERENCES api_keys (id) ON DELETE CASCADE, -- NULL: the admin's
+    admin_mark bytea, -- proves which admin key it was opened with; NULL: an API key's
+    project_id text        NOT NULL REFERENCES projects (id) ON DELETE CASCADE, -- that is looked at
+    expires_at timestamptz NOT NULL,
+    CHECK ((api_key_id IS NULL) <> (admin_mark IS NULL))
+);
+CREATE INDEX sessions_by_end ON sessions (expires_at);
+
 -- ── poller ──────────────────────────────────────────────────────────────────
 
 CREATE TABLE accounts (
@@ -257,5 +291,5 @@ CREATE INDEX replays_running ON replays (webhook_id) WHERE state = 'running';
 
 -- +goose Down
 DROP TABLE replays, attempts, retries, webhook_secrets, webhooks, event_chunks, stream_runs, stream_parts, stream_states,
-    polls, doubts, streams, record_type_schedules, accounts, api_keys, projects, installation;
+    polls, doubts, streams, record_type_schedules, accounts, sessions, audit, idempotency_keys, api_keys, projects, installation;
 DROP SEQUENCE event_ids;

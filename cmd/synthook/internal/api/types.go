@@ -347,3 +347,13 @@ type Replay struct {
 	CreatedAt  *time.Time `json:"created_at,omitempty"`
 	FinishedAt *time.Time `json:"finished_at,omitempty"`
 }
+
+// Change is an entry of the audit log. It names what was changed, and holds nothing of
+// what was sent.
+type Change struct {
+	At     time.Time `json:"at"`
+	Actor  string    `json:"actor" doc:"The admin key, or an API key by its name and first characters."`
+	Via    string    `json:"via" enum:"api,dashboard"`
+	Action string    `json:"action" example:"webhook enable"`
+	Target string    `json:"target" doc:"Ids, as they stand in the path."`
+}
