@@ -68,7 +68,7 @@ func (f *storedFold) knowRows(known map[uint64][]knownID, entries, fields []byte
 			continue
 		}
 		row, inRun := f.inRuns[place]
-		if at, ok := findEntry(entries, place); ok && !inRun {
+		if at, found := findEntries(entries, place); found == 1 && !inRun {
 			row = inBase.at(at, nil)
 		}
 		there[0].row = row
