@@ -204,6 +204,8 @@ func (d *Dashboard) routes() {
 
 	d.page("GET /providers", d.providers)
 	d.page("GET /providers/{provider}", d.provider)
+	d.page("GET /tune", d.tune)
+	d.page("POST /tune", d.applyTuning)
 	d.page("GET /settings", d.settings)
 	d.page("POST /settings/{action}", d.changeSettings)
 

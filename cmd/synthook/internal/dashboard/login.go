@@ -146,6 +146,10 @@ func (d *Dashboard) page(pattern string, handle func(http.ResponseWriter, *http.
 			d.broken(w, r, err)
 			return
 		}
+		if err := r.ParseForm(); err != nil {
+			d.fail(w, r, http.StatusBadRequest, "The form could not be read. Go back and send it again.")
+			return
+		}
 		caller := api.Caller{Admin: s.Admin, Project: s.Project, Name: adminName, Via: audit.ViaDashboard}
 		if !s.Admin {
 			caller.Name = keyName(s.KeyName, s.Prefix)
