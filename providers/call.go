@@ -29,13 +29,18 @@ func (p param) expand(values lookup) (name, value string, ok bool) {
 // call reads a request in which extra substitutions may stand. owner is what to point at
 // when the request is missing.
 func (c *compiler) call(r requestFile, owner text, extra ...string) *call {
+	return c.callTo(r, owner, false, extra...)
+}
+
+// callTo is call for an address that, with anywhere, need not be below the base URL.
+func (c *compiler) callTo(r requestFile, owner text, anywhere bool, extra ...string) *call {
 	address := or(r.get, r.post)
 	k := &call{method: http.MethodGet}
 	switch {
 	case r.get.set && r.post.set:
 		c.problem(r.post, "get and post contradict each other")
 	case !address.set && !r.broken:
-		c.problem(owner, "the request is missing: request: {get: /path} or {post: /path}")
+		c.problem(owner, "the request is missing: {get: /path} or {post: /path}")
 	case r.post.set:
 		k.method = http.MethodPost
 	case r.body != nil:
@@ -44,7 +49,7 @@ func (c *compiler) call(r requestFile, owner text, extra ...string) *call {
 	k.path = c.template(address, extra...)
 	if _, alone := k.path.alone(); !alone {
 		c.mandatory(address, k.path)
-		if address.set && !strings.HasPrefix(address.value, "/") {
+		if address.set && !anywhere && !strings.HasPrefix(address.value, "/") {
 			c.problem(address, "the path begins with /: it stands below the base URL")
 		}
 	}
@@ -104,6 +109,14 @@ type scope struct {
 	separator string
 	ids       []string // of a record, or of a batch of them
 	idParts   []string // of the one record's composite id
+}
+
+// parent is the one parent's key; "" for none and for several.
+func (v *scope) parent() string {
+	if len(v.parents) != 1 {
+		return ""
+	}
+	return v.parents[0]
 }
 
 // lookup is a lookup of everything.

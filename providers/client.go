@@ -20,6 +20,7 @@ type Client struct {
 	turn      string // the stream for which it asks the budget
 	http      *http.Client
 	budget    *Budget
+	keeper    *keeper
 	trace     func(Exchange)
 	userAgent string
 	maxWait   time.Duration
@@ -37,7 +38,7 @@ const (
 
 var defaultBackoff = []time.Duration{500 * time.Millisecond, 2 * time.Second, 8 * time.Second}
 
-func newClient(s *setup, o Options) *Client {
+func newClient(s *setup, o Options) (*Client, error) {
 	var client http.Client
 	if o.HTTP != nil {
 		client = *o.HTTP
@@ -45,8 +46,18 @@ func newClient(s *setup, o Options) *Client {
 	// A redirect would carry the credentials to wherever it points.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	client.Jar = nil
+	if certificate, err := s.certificate(); err != nil {
+		return nil, err
+	} else if certificate != nil {
+		if err := certify(&client, certificate); err != nil {
+			return nil, err
+		}
+	}
 	if o.Budget == nil {
 		o.Budget = NewBudget(s.limits.Limits)
+	}
+	if o.Tokens == nil {
+		o.Tokens = NewTokens()
 	}
 	if o.Backoff == nil {
 		o.Backoff = defaultBackoff
@@ -57,7 +68,8 @@ func newClient(s *setup, o Options) *Client {
 		maxWait:   cmp.Or(o.MaxWait, defaultMaxWait),
 		timeout:   cmp.Or(o.Timeout, defaultTimeout),
 		backoff:   o.Backoff, maxBody: defaultMaxBody,
-	}
+		keeper: &keeper{store: o.Tokens},
+	}, nil
 }
 
 // ListOptions say how a stream is listed. The zero value is a full listing from its
@@ -168,21 +180,30 @@ func (cl *Client) Exists(ctx context.Context, recordType, id string) (bool, erro
 	if s == nil || !s.served || s.record == nil {
 		return false, fmt.Errorf("look up %s: the connector can't ask for one record", recordType)
 	}
-	q := &query{call: s.record.call, values: scope{account: cl.lookup, ids: []string{id}, idParts: splitID(id)}}
-	if strings.Trim(id, ".") == "" || len(q.values.idParts) < len(s.records.id) {
-		return false, fmt.Errorf("look up %s: the id is not one that can be asked for", recordType)
-	}
-	var buffer bytes.Buffer
-	a, _, err := cl.on(recordType).fetch(ctx, q, &buffer)
-	e, ok := errors.AsType[*Error](err)
-	switch {
-	case ok && e.Kind == NotFound:
-		return false, nil
-	case ok:
+	there, _, err := cl.on(recordType).exists(ctx, s, id)
+	if e, ok := errors.AsType[*Error](err); ok {
 		e.RecordType = recordType
 		return false, e
-	case err != nil:
+	}
+	if err != nil {
 		return false, fmt.Errorf("look up %s: %w", recordType, err)
 	}
-	return !s.record.gone.set() || !s.record.gone.holds(a), nil
+	return there, nil
+}
+
+// exists asks for one record of any stream that can.
+func (cl *Client) exists(ctx context.Context, s *stream, id string) (there bool, requests int, err error) {
+	q := &query{call: s.record.call, values: scope{account: cl.lookup, ids: []string{id}, idParts: splitID(id)}}
+	if strings.Trim(id, ".") == "" || len(q.values.idParts) < len(s.records.id) {
+		return false, 0, errors.New("the id is not one that can be asked for")
+	}
+	var buffer bytes.Buffer
+	a, requests, err := cl.fetch(ctx, q, &buffer)
+	if e, ok := errors.AsType[*Error](err); ok && e.Kind == NotFound {
+		return false, requests, nil
+	}
+	if err != nil {
+		return false, requests, err
+	}
+	return !s.record.gone.set() || !s.record.gone.holds(a), requests, nil
 }

@@ -63,6 +63,7 @@ type Target struct {
 type Options struct {
 	HTTP      *http.Client   // its redirect policy and cookies are not used; nil: the default transport
 	Budget    *Budget        // nil: one of this client's own, with the connector's limits
+	Tokens    TokenStore     // of the account; nil: one of this client's own, and each asks for new tokens
 	Trace     func(Exchange) // called by several goroutines when several streams are listed
 	UserAgent string         // "": synthook
 	// MaxWait bounds how long one request waits for the provider's limits: a longer
@@ -120,7 +121,7 @@ func (c *Connector) Open(t Target, o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newClient(setup, o), nil
+	return newClient(setup, o)
 }
 
 // compile reads the connector's words with the values of an account or, where blame is

@@ -48,7 +48,8 @@ type Error struct {
 	RetryAt    time.Time // Throttled: when the provider may be asked again
 	Detail     string
 	cause      error
-	restart    bool // a cursor or token is no longer good: the listing begins anew
+	oauth      string // ", " and the code of a refused grant
+	restart    bool   // a cursor or token is no longer good: the listing begins anew
 }
 
 func (e *Error) Error() string {

@@ -30,8 +30,16 @@ type answer struct {
 // and tries again what may pass. requests counts the tries.
 func (cl *Client) fetch(ctx context.Context, q *query, buffer *bytes.Buffer) (a answer, requests int, err error) {
 	deadline := time.Now().Add(cl.maxWait)
+	var shows, refused access
 	for failures, throttles := 0, 0; ; {
-		r, err := cl.request(q)
+		if q.grant == nil {
+			shows, err = cl.access(ctx, refused)
+			requests += cl.keeper.spent()
+			if err != nil {
+				return answer{}, requests, err
+			}
+		}
+		r, err := cl.request(q, shows)
 		if err != nil {
 			return answer{}, requests, err
 		}
@@ -43,7 +51,7 @@ func (cl *Client) fetch(ctx context.Context, q *query, buffer *bytes.Buffer) (a 
 		cl.budget.release()
 		throttled := false
 		if failure == nil {
-			failure, throttled = cl.judge(&a)
+			failure, throttled = cl.judge(&a, q.grant != nil)
 		}
 		if ctx.Err() != nil {
 			return answer{}, requests, context.Cause(ctx)
@@ -66,6 +74,10 @@ func (cl *Client) fetch(ctx context.Context, q *query, buffer *bytes.Buffer) (a 
 		if failure.Status == 0 {
 			failure.Status = a.status
 		}
+		if failure.Kind == Auth && refused == (access{}) && shows.mayHaveEnded(a.status) {
+			refused = shows // once: a new one that is refused, too, is not the reason
+			continue
+		}
 		if failure.Kind != Transient || failures >= len(cl.backoff) {
 			return answer{}, requests, failure
 		}
@@ -77,18 +89,30 @@ func (cl *Client) fetch(ctx context.Context, q *query, buffer *bytes.Buffer) (a 
 	}
 }
 
-// judge sorts an answer: nil for a good one. What throttles has no error.
-func (cl *Client) judge(a *answer) (failure *Error, throttled bool) {
+// mayHaveEnded tells whether a refusal may mean that the token or the session is over. A
+// 403 means that it is good and may not read this.
+func (shown access) mayHaveEnded(status int) bool {
+	return (shown.token != "" || shown.session != "") && status != http.StatusForbidden
+}
+
+// judge sorts an answer: nil for a good one. What throttles has no error. Where tokens
+// are given, the provider's API has no say.
+func (cl *Client) judge(a *answer, grant bool) (failure *Error, throttled bool) {
 	good := a.status >= 200 && a.status <= 299
 	if good {
 		failure = a.parse()
-	} else if a.status != http.StatusNotModified && len(cl.errors.code) > 0 && json.Valid(a.body) {
+	} else if a.status != http.StatusNotModified && (grant || len(cl.errors.code) > 0) && json.Valid(a.body) {
 		a.document = gjson.ParseBytes(a.body)
 	}
 	if failure != nil || a.status == http.StatusNotModified {
 		return failure, false
 	}
-	if good && (a.status == http.StatusNoContent || !cl.errors.ok.set() || cl.errors.ok.holds(*a)) {
+	if grant && !good {
+		failure = statusError(a.status, a.location)
+		failure.oauth = oauthError(*a)
+		return failure, throttles(a)
+	}
+	if good && (grant || a.status == http.StatusNoContent || !cl.errors.ok.set() || cl.errors.ok.holds(*a)) {
 		return nil, false
 	}
 	class, code := cl.errors.class(*a)

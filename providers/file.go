@@ -28,14 +28,6 @@ type credentialFile struct {
 	secret, optional                   bool
 }
 
-type authFile struct {
-	at            text
-	basic         basicFile
-	header, query []pair
-}
-
-type basicFile struct{ username, password text }
-
 type limitsFile struct {
 	Limits
 	remaining, reset []text
@@ -94,33 +86,6 @@ func credentialTable(d *decoder, c *credentialFile) (fields, []string) {
 		"secret":      d.boolean(&c.secret).doc("false: may be shown; default: true"),
 		"optional":    d.boolean(&c.optional).doc("true: the account may leave it out"),
 	}, []string{"name"}
-}
-
-// auth reads the word none, or how a request shows who asks.
-func (d *decoder) auth(a *authFile) kind {
-	k := object(d, a, authTable)
-	return kind{
-		schema: func() schema { return schema{"anyOf": []schema{{"const": "none"}, k.schema()}} },
-		read: func(n ast.Node) {
-			a.at = at(n)
-			if s, ok := n.(*ast.StringNode); ok && s.Value == "none" {
-				return
-			}
-			k.read(n)
-		},
-	}
-}
-
-func authTable(d *decoder, a *authFile) (fields, []string) {
-	return fields{
-		"basic":  object(d, &a.basic, basicTable).doc("user name and password (RFC 7617)"),
-		"header": d.pairs(&a.header).doc("header → value"),
-		"query":  d.pairs(&a.query).doc("query parameter → value"),
-	}, nil
-}
-
-func basicTable(d *decoder, b *basicFile) (fields, []string) {
-	return fields{"username": d.scalar(&b.username), "password": d.scalar(&b.password).doc("default: empty")}, []string{"username"}
 }
 
 func (d *decoder) limits(l *limitsFile) kind {

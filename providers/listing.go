@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync"
 	"time"
 )
 
-// listing is one reading of a stream: its walks one after the other, and their pages on
-// the way to the caller.
+// listing is one reading of a stream: its walks, and their pages on the way to the caller.
 type listing struct {
 	cl     *Client
 	stream *stream
@@ -17,14 +17,19 @@ type listing struct {
 	pages  chan handed
 	free   chan *sheet
 
-	page     int // pages handed over
-	requests int // made for no page yet
+	handing sync.Mutex // one page after the other
+	page    int        // pages handed over
+
+	mu       sync.Mutex
+	requests int                 // made for no page yet
+	seen     map[uint64]struct{} // ids, where several variants of the list can give one
 }
 
 // sheet is the memory of one page.
 type sheet struct {
 	body    bytes.Buffer
 	records []Record
+	arena   []byte // of records that were written anew
 }
 
 // handed is a page for the caller, or the error that ends the listing.
@@ -37,7 +42,7 @@ type handed struct {
 func newListing(cl *Client, s *stream, o ListOptions) *listing {
 	return &listing{
 		cl: cl.on(s.info.RecordType), stream: s, o: o, before: readValidators(o.Validators, s.info.Version),
-		pages: make(chan handed), free: make(chan *sheet, 64),
+		pages: make(chan handed), free: make(chan *sheet, 64), seen: map[uint64]struct{}{},
 	}
 }
 
@@ -67,13 +72,17 @@ func (l *listing) run(ctx context.Context) bool {
 	err := l.read(ctx)
 	if e, ok := errors.AsType[*Error](err); ok && e.restart && (l.o.Resume != "" || l.before.Sync != "" || l.page > 0) {
 		l.o.Resume, l.before.Sync = "", ""
+		clear(l.seen)
 		err = l.read(ctx)
+	}
+	if err == nil && l.page == 0 && ctx.Err() == nil { // a list of no parents has no pages of its own
+		err = l.hand(ctx, Page{Total: -1}, nil, nil)
 	}
 	if ctx.Err() != nil {
 		return false
 	}
 	if err != nil {
-		return l.hand(ctx, Page{Total: -1}, nil, err)
+		return l.hand(ctx, Page{Total: -1}, nil, err) == nil
 	}
 	return true
 }
@@ -84,53 +93,13 @@ func (l *listing) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for variant := from.Variant; variant < len(l.stream.calls); variant++ {
-		w := newWalk(l.cl, l.stream, l.stream.calls[variant], l.scope())
-		if variant == from.Variant {
-			if err := w.resume(from); err != nil {
-				return err
-			}
-		}
-		if err := l.walk(ctx, w, variant); err != nil {
+	v := l.scope()
+	if l.stream.tombstones != nil && !l.o.Since.IsZero() && l.o.Resume == "" {
+		if err := l.each(ctx, l.stream.tombstones, v, mark{}, l.bury); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// walk reads one list and hands its pages over.
-func (l *listing) walk(ctx context.Context, w *walk, variant int) error {
-	last := variant == len(l.stream.calls)-1
-	if l.conditional() {
-		w.conditions = l.before.headers()
-	}
-	for more := true; more; {
-		s := l.blank()
-		var page Page
-		var err error
-		page, more, err = w.next(ctx, s)
-		if err != nil {
-			l.requests += page.Requests
-			return err
-		}
-		if len(l.stream.calls) > 1 {
-			page.Total = -1
-		}
-		switch {
-		case page.NotModified:
-			page.Validators = l.o.Validators
-		case !more && last:
-			page.Validators = l.validators(w)
-		case !more:
-			page.Resume = l.mark(&walk{}, variant+1)
-		default:
-			page.Resume = l.mark(w, variant)
-		}
-		if !l.hand(ctx, page, s, nil) {
-			return context.Cause(ctx)
-		}
-	}
-	return nil
+	return l.each(ctx, l.stream, v, from, l.deliver)
 }
 
 // scope is what every request of the listing has.
@@ -146,20 +115,70 @@ func (l *listing) scope() scope {
 	return v
 }
 
-// hand gives a page to the caller; false when the context ended first. Taking it means
-// that the caller is done with the page before.
-func (l *listing) hand(ctx context.Context, page Page, s *sheet, err error) bool {
-	page.Number = l.page + 1
+// deliver hands over a page of the stream itself, which is the last one of its walk
+// unless there is more.
+func (l *listing) deliver(ctx context.Context, w *walk, page Page, s *sheet, more bool) error {
+	last := w.variant == len(l.stream.calls)-1
+	if len(l.stream.calls) > 1 || l.stream.parent != nil {
+		page.Total, page.Capacity = -1, 0 // one page is not all there is
+	}
+	switch {
+	case page.NotModified:
+		page.Validators = l.o.Validators
+	case l.stream.parent != nil:
+	case !more && last:
+		page.Validators = l.validators(w)
+	case !more:
+		page.Resume = l.mark(&walk{}, w.variant+1)
+	default:
+		page.Resume = l.mark(w, w.variant)
+	}
+	return l.hand(ctx, page, s, nil)
+}
+
+// bury hands over a page of the list of deleted records.
+func (l *listing) bury(ctx context.Context, _ *walk, page Page, s *sheet, _ bool) error {
+	for _, r := range page.Records {
+		page.Deleted = append(page.Deleted, r.ID)
+	}
+	page.Records, page.Total = nil, -1
+	return l.hand(ctx, page, s, nil)
+}
+
+// first tells whether an id comes for the first time, over all variants.
+func (l *listing) first(id uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, again := l.seen[id]
+	l.seen[id] = struct{}{}
+	return !again
+}
+
+// spend counts requests that were made for no page of their own; the next page tells them.
+func (l *listing) spend(requests int) {
+	l.mu.Lock()
+	l.requests += requests
+	l.mu.Unlock()
+}
+
+// hand gives a page to the caller; its error is that of a context that ended first.
+// Taking a page means that the caller is done with the one before.
+func (l *listing) hand(ctx context.Context, page Page, s *sheet, err error) error {
+	l.handing.Lock()
+	defer l.handing.Unlock()
+	l.mu.Lock()
 	page.Requests += l.requests
 	l.requests = 0
+	l.mu.Unlock()
+	page.Number = l.page + 1
 	if e, ok := errors.AsType[*Error](err); ok {
 		e.RecordType, e.Page = l.stream.info.RecordType, page.Number
 	}
 	select {
 	case l.pages <- handed{page, err, s}:
 		l.page++
-		return true
+		return nil
 	case <-ctx.Done():
-		return false
+		return context.Cause(ctx)
 	}
 }

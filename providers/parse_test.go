@@ -60,11 +60,32 @@ func TestDocumentedConnectors(t *testing.T) {
 	n := 0
 	for _, block := range strings.Split(string(page), "```yaml\n")[1:] {
 		block, _, _ = strings.Cut(block, "```")
+		switch key, _, _ := strings.Cut(strings.TrimLeft(block, "# "), ":"); {
+		case key == "name":
+		case key == "errors" || strings.Contains(block, "\nauth:"):
+			credentials := ""
+			for _, name := range []string{"client_id", "client_secret"} {
+				if strings.Contains(block, "cred."+name) {
+					credentials += "  - name: " + name + "\n"
+				}
+			}
+			if credentials != "" {
+				credentials = "credentials:\n" + credentials
+			}
+			block = credentials + block + employees(whole)
+		default:
+			for _, missing := range []string{"request: {get: /people}\n", "records: {id: id}\n", "page: none\n"} {
+				if key, _, _ := strings.Cut(missing, ":"); !strings.Contains("\n"+block, "\n"+key+":") {
+					block += missing
+				}
+			}
+			block = employees(block)
+		}
 		connector(t, block)
 		n++
 	}
-	if n == 0 {
-		t.Error("no example")
+	if n < 4 {
+		t.Errorf("%d examples", n)
 	}
 }
 

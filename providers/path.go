@@ -26,10 +26,18 @@ func parsePath(text string) (path, error) {
 	if slices.Contains(keys, "*") {
 		return path{}, errors.New("* is only for ignore and sets")
 	}
+	p := pathOf(keys)
+	p.text = text
+	return p, nil
+}
+
+// pathOf is the path of some keys.
+func pathOf(keys []string) path {
+	escaped := make([]string, len(keys))
 	for i, key := range keys {
-		keys[i] = gjson.Escape(key)
+		escaped[i] = gjson.Escape(key)
 	}
-	return path{text, strings.Join(keys, ".")}, nil
+	return path{strings.Join(keys, "."), strings.Join(escaped, ".")}
 }
 
 // splitPath splits at dots; \. is a dot inside a key and \\ a backslash.
@@ -129,27 +137,6 @@ func (s source) scalar(a answer) (string, bool, error) {
 // the only thing of a record that is ever stored.
 const maxID = 512
 
-// recordID reads a record's id. Integers and strings are told apart no more than a URL
-// does. Several parts are joined by ":" with % and : escaped in each, so that different
-// parts never make the same id.
-func recordID(record gjson.Result, parts []path) (string, error) {
-	if len(parts) == 1 {
-		return idPart(record, parts[0])
-	}
-	var b strings.Builder
-	for i, p := range parts {
-		if i > 0 {
-			b.WriteByte(':')
-		}
-		part, err := idPart(record, p)
-		if err != nil {
-			return "", err
-		}
-		b.WriteString(idEscaper.Replace(part))
-	}
-	return b.String(), nil
-}
-
 var idEscaper = strings.NewReplacer("%", "%25", ":", "%3A")
 
 // splitID gives the parts of an id that recordID joined.
@@ -182,13 +169,18 @@ func idPart(record gjson.Result, p path) (string, error) {
 	default:
 		return "", fmt.Errorf("%s is neither a text nor a whole number", p.text)
 	}
+	return idText(id, p.text)
+}
+
+// idText checks what is to be an id, or a part of one.
+func idText(id, where string) (string, error) {
 	switch {
 	case id == "":
-		return "", fmt.Errorf("%s is empty", p.text)
+		return "", fmt.Errorf("%s is empty", where)
 	case len(id) > maxID:
-		return "", fmt.Errorf("%s is longer than %d bytes", p.text, maxID)
+		return "", fmt.Errorf("%s is longer than %d bytes", where, maxID)
 	case strings.ContainsRune(id, 0) || !utf8.ValidString(id):
-		return "", fmt.Errorf("%s is not a valid text", p.text)
+		return "", fmt.Errorf("%s is not a valid text", where)
 	}
 	return strings.Clone(id), nil
 }

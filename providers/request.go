@@ -2,6 +2,7 @@ package providers
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -28,6 +29,8 @@ type query struct {
 	url     *url.URL    // the page's whole address; nil: made from the call
 	only    bool        // parameters that name no cursor are left out
 	headers http.Header // more of them
+	grant   *grant      // asks for a token or a session, and shows none
+	address *url.URL    // of a grant that is asked for elsewhere
 }
 
 // request is one try of a query.
@@ -39,22 +42,17 @@ type request struct {
 	body    []byte
 }
 
-func (cl *Client) request(q *query) (*request, error) {
+func (cl *Client) request(q *query, shows access) (*request, error) {
 	values := q.values.lookup
 	r := &request{method: q.call.method, headers: http.Header{}}
 	r.headers.Set("Accept", "application/json")
 	r.headers.Set("User-Agent", cl.userAgent)
 	known := url.Values{}
-	if q.url != nil {
-		target := *q.url
-		r.url = &target
-	} else {
-		target, err := cl.address(q.call, values)
-		if err != nil {
-			return nil, err
-		}
-		r.url = target
+	target, err := cl.target(q, cmp.Or(shows.base, cl.base))
+	if err != nil {
+		return nil, err
 	}
+	r.url = target
 	parameters := r.url.Query()
 	for _, p := range q.call.query {
 		name, value, ok := p.expand(values)
@@ -78,23 +76,45 @@ func (cl *Client) request(q *query) (*request, error) {
 		}
 	}
 	maps.Copy(r.headers, q.headers)
-	if added := cl.authenticate(r, parameters); added || q.url == nil { // else the provider's own spelling stays
+	added := false
+	if q.grant == nil {
+		added = cl.authenticate(r, parameters, shows)
+	} else {
+		q.grant.authenticate(r, &q.values)
+	}
+	if added || q.url == nil { // else the provider's own spelling stays
 		r.url.RawQuery = parameters.Encode()
 	}
 	r.shown = cl.redact(r.url, known)
 	return r, nil
 }
 
+// target is a query's address without its own parameters. Nothing leads to another host
+// than the account's, but what the connector itself names.
+func (cl *Client) target(q *query, base *url.URL) (*url.URL, error) {
+	switch {
+	case q.address != nil:
+		target := *q.address
+		return &target, nil
+	case q.url == nil:
+		return address(q.call, q.values.lookup, base)
+	case !sameHost(q.url, base):
+		return nil, &Error{Kind: Refused, Detail: "the next page is on another host: credentials go to the account's own host only"}
+	}
+	target := *q.url
+	return &target, nil
+}
+
 // address is the base URL with the call's path. A path that the account gives whole is
 // taken as it is, with its query; other substitutions fill one segment each.
-func (cl *Client) address(c *call, values lookup) (*url.URL, error) {
+func address(c *call, values lookup, base *url.URL) (*url.URL, error) {
 	escape := pathSegment
 	if _, whole := c.path.alone(); whole {
 		escape = nil
 	}
 	path, ok := c.path.expand(values, escape)
-	target, err := url.Parse(cl.base.String() + "/" + strings.TrimLeft(path, "/"))
-	if !ok || err != nil || !sameHost(target, cl.base) {
+	target, err := url.Parse(base.String() + "/" + strings.TrimLeft(path, "/"))
+	if !ok || err != nil || !sameHost(target, base) {
 		return nil, protocol("the path of the list is not one: it begins with / and holds no host")
 	}
 	target.Fragment = ""
@@ -110,24 +130,56 @@ func pathSegment(value string) string {
 }
 
 // authenticate adds the credentials to the headers and, as added tells, to the query.
-func (cl *Client) authenticate(r *request, query url.Values) (added bool) {
-	if username, ok := cl.username.expand(cl.lookup, nil); ok && cl.basic {
-		password, _ := cl.password.expand(cl.lookup, nil)
-		basic := http.Request{Header: r.headers}
-		basic.SetBasicAuth(username, password)
+func (cl *Client) authenticate(r *request, query url.Values, shows access) (added bool) {
+	values := func(name string) (string, bool) {
+		switch name {
+		case "token":
+			return shows.token, shows.token != ""
+		case "session":
+			return shows.session, shows.session != ""
+		}
+		return cl.lookup(name)
 	}
-	for _, p := range cl.authHeader {
-		if name, value, ok := p.expand(cl.lookup); ok {
+	cl.auth.basic.set(r, values)
+	for _, p := range cl.auth.header {
+		if name, value, ok := p.expand(values); ok {
 			r.headers.Set(name, value)
 		}
 	}
-	for _, p := range cl.authQuery {
-		if name, value, ok := p.expand(cl.lookup); ok {
+	for _, p := range cl.auth.query {
+		if name, value, ok := p.expand(values); ok {
 			query.Set(name, value)
 			added = true
 		}
 	}
 	return added
+}
+
+// authenticate makes the body of a form, and shows the client's id and secret.
+func (g *grant) authenticate(r *request, values *scope) {
+	g.basic.set(r, values.lookup)
+	if len(g.form) == 0 {
+		return
+	}
+	form := url.Values{}
+	for _, p := range g.form {
+		if name, value, ok := p.expand(values.lookup); ok {
+			form.Set(name, value)
+		}
+	}
+	r.body = []byte(form.Encode())
+	r.headers.Set("Content-Type", "application/x-www-form-urlencoded")
+}
+
+func (b *basicAuth) set(r *request, values lookup) {
+	if b == nil {
+		return
+	}
+	if username, ok := b.username.expand(values, nil); ok {
+		password, _ := b.password.expand(values, nil)
+		basic := http.Request{Header: r.headers}
+		basic.SetBasicAuth(username, password)
+	}
 }
 
 // redact keeps of a URL what the connector's file or a page number put there.

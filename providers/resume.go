@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -33,7 +34,7 @@ func (l *listing) mark(w *walk, variant int) string {
 	if p.url != nil {
 		m.URL = l.cl.withoutCredentials(p.url)
 	}
-	for _, secret := range l.cl.secrets {
+	for _, secret := range slices.Concat(l.cl.secrets, l.cl.keeper.secrets()) {
 		if strings.Contains(m.Cursor, secret) || strings.Contains(m.URL, secret) || strings.Contains(m.URL, url.QueryEscape(secret)) || strings.Contains(m.URL, url.PathEscape(secret)) {
 			return ""
 		}
@@ -70,7 +71,7 @@ func (w *walk) resume(m mark) error {
 	w.pages, w.rows, w.before = m.Pages, m.Rows, m.IDs
 	if m.URL != "" {
 		target, err := url.Parse(m.URL)
-		if err != nil || !sameHost(target, w.cl.base) {
+		if session := w.cl.auth.session; err != nil || !sameHost(target, w.cl.base) && (session == nil || session.baseURL.text == "") {
 			return ErrResume
 		}
 		w.place.url = target
@@ -82,7 +83,7 @@ func (w *walk) resume(m mark) error {
 func (cl *Client) withoutCredentials(u *url.URL) string {
 	known := u.Query()
 	found := false
-	for _, p := range cl.authQuery {
+	for _, p := range cl.auth.query {
 		if name, ok := p.name.expand(cl.lookup, nil); ok && known.Has(name) {
 			known.Del(name)
 			found = true
@@ -116,7 +117,7 @@ func readValidators(text, version string) validators {
 // conditional tells whether one answer is the whole listing, so that an unchanged one
 // means an unchanged listing.
 func (l *listing) conditional() bool {
-	return l.stream.paging.kind == "none" && len(l.stream.calls) == 1 && l.o.Since.IsZero()
+	return l.stream.paging.kind == "none" && len(l.stream.calls) == 1 && l.stream.parent == nil && l.o.Since.IsZero()
 }
 
 func (v validators) headers() http.Header {

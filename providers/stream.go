@@ -13,14 +13,17 @@ import (
 
 // stream is how the records of one type are listed.
 type stream struct {
-	info    StreamInfo
-	served  bool    // false: the account gives this list no path
-	calls   []*call // the list, once for each variant
-	records records
-	paging  paging
-	since   since
-	record  *lookupCall // asks for one record; nil: the connector can't
-	gone    condition   // on a listed record
+	info       StreamInfo
+	served     bool    // false: the account gives this list no path
+	calls      []*call // the list, once for each variant
+	records    records
+	paging     paging
+	since      since
+	parent     *parent     // nil: the list is one for all
+	detail     *detail     // nil: the list tells enough
+	record     *lookupCall // asks for one record; nil: the connector can't
+	gone       condition   // on a listed record
+	tombstones *stream     // lists deleted records; nil: nothing does
 }
 
 // lookupCall asks for one record by its id.
@@ -47,9 +50,17 @@ func merge(d, s streamFile) streamFile {
 	if !s.record.at.set {
 		s.record = d.record
 	}
-	if !s.deleted.when.set {
-		s.deleted.when = d.deleted.when
+	if !s.detail.at.set {
+		s.detail = d.detail
 	}
+	if !s.parent.at.set {
+		s.parent = d.parent
+	}
+	if s.variants == nil {
+		s.variants = d.variants
+	}
+	s.deleted.when = or(s.deleted.when, d.deleted.when)
+	s.deleted.list = cmp.Or(s.deleted.list, d.deleted.list)
 	for _, list := range []struct{ own, other *[]text }{{&s.ignore, &d.ignore}, {&s.sets, &d.sets}, {&s.digests, &d.digests}} {
 		if *list.own == nil {
 			*list.own = *list.other
@@ -88,6 +99,14 @@ func mergePairs(d, s []pair) []pair {
 	return merged
 }
 
+// helper reads a list that only serves as a parent.
+func (c *compiler) helper(f streamFile) *stream {
+	s := &stream{served: true, info: StreamInfo{RecordType: f.recordType.value}}
+	c.list(s, f)
+	s.record = c.lookupCall(f)
+	return s
+}
+
 func (c *compiler) stream(f streamFile) *stream {
 	s := &stream{served: true}
 	s.info = StreamInfo{
@@ -106,26 +125,90 @@ func (c *compiler) stream(f streamFile) *stream {
 	s.info.Since = f.since.proven && s.since.usable
 	s.record = c.lookupCall(f)
 	s.info.Confirms = s.record != nil
+	s.detail = c.detail(f)
 	s.gone = c.condition(f.deleted.when, true)
+	if f.deleted.list != nil {
+		s.tombstones = &stream{served: true, info: s.info, since: s.since}
+		list := *f.deleted.list
+		list.recordType = f.recordType
+		c.list(s.tombstones, list)
+	}
 	s.info.Version = s.version(f)
 	return s
 }
 
-// list reads what every list has: request, records, paging.
+// list reads what every list has: its requests, records, paging.
 func (c *compiler) list(s *stream, f streamFile) {
 	variables := slices.Concat(pageVariables, sinceVariables)
+	if f.parent.at.set {
+		variables = append(variables, "parent")
+	}
 	s.calls = []*call{c.call(f.request, f.recordType, variables...)}
+	for i, v := range f.variants {
+		k := c.call(f.request.with(v), or(v.at, f.recordType), variables...)
+		s.calls = append(s.calls[:i], k)
+	}
 	if variable, ok := s.calls[0].path.alone(); ok {
 		// The account gives the whole path, or doesn't have this list.
 		_, s.served = c.lookup(variable)
 	}
-	s.records = c.records(f)
+	s.records = c.records(f.records, f.recordType, f.parent.at.set)
 	if !f.page.set {
 		c.problem(f.recordType, "the key \"page\" is missing: how the list is paged, or page: none")
 		return
 	}
-	s.paging = c.paging(f.page, s.calls[0].variables())
-	s.info.Positional = s.paging.positional
+	for _, k := range s.calls {
+		used := k.variables()
+		s.paging = c.paging(f.page, used)
+		if f.parent.at.set && !used["parent"] {
+			c.problem(f.parent.at, "a list with a parent needs ${parent} somewhere in the request")
+		}
+	}
+	s.info.Positional = s.paging.positional || f.parent.at.set || len(s.calls) > 1
+}
+
+// detail reads the request for what the list leaves out.
+func (c *compiler) detail(f streamFile) *detail {
+	if !f.detail.at.set {
+		return nil
+	}
+	variables := c.idVariables(f)
+	if f.parent.at.set {
+		variables = append(variables, "parent")
+	}
+	d := &detail{call: c.call(f.detail.requestFile, f.detail.at, variables...), batch: max(f.detail.batch, 1)}
+	if d.batch == 1 {
+		d.path = c.path(f.detail.path)
+	} else {
+		ids := f.detail.id
+		if ids == nil {
+			ids = f.records.id
+		}
+		d.records = c.records(recordsFile{path: f.detail.path, id: ids, shape: text{value: "one_or_list", set: true}}, f.detail.at, false)
+	}
+	c.asksByID(f.detail.requestFile, d.call, variables)
+	return d
+}
+
+// idVariables are the substitutions for a record's id. An id of several parts is our own
+// making: the provider knows the parts.
+func (c *compiler) idVariables(f streamFile) []string {
+	parts := len(c.idParts(f.records.id))
+	if parts < 2 {
+		return []string{"id"}
+	}
+	var variables []string
+	for i := range parts {
+		variables = append(variables, fmt.Sprintf("id.%d", i+1))
+	}
+	return variables
+}
+
+func (c *compiler) asksByID(f requestFile, k *call, variables []string) {
+	used := k.variables()
+	if !f.broken && !slices.ContainsFunc(variables, func(v string) bool { return used[v] }) {
+		c.problem(f.at, "the request needs ${%s} somewhere", variables[0])
+	}
 }
 
 func (c *compiler) eventPrefix(recordType text) string {
@@ -142,18 +225,9 @@ func (c *compiler) lookupCall(f streamFile) *lookupCall {
 	if !f.record.at.set {
 		return nil
 	}
-	variables := []string{"id"}
-	if parts := len(c.idParts(f.records)); parts > 1 {
-		variables = nil // an id of several parts is our own: the provider knows the parts
-		for i := range parts {
-			variables = append(variables, fmt.Sprintf("id.%d", i+1))
-		}
-	}
+	variables := c.idVariables(f)
 	k := &lookupCall{call: c.call(f.record.requestFile, f.record.at, variables...), gone: c.condition(f.record.gone, false)}
-	used := k.variables()
-	if !f.record.broken && !slices.ContainsFunc(variables, func(v string) bool { return used[v] }) {
-		c.problem(f.record.at, "the request for one record needs ${%s} somewhere", variables[0])
-	}
+	c.asksByID(f.record.requestFile, k.call, variables)
 	return k
 }
 
@@ -174,27 +248,35 @@ func (c *compiler) rulePaths(texts []text) []string {
 // version changes exactly when the same provider data could give other records or other
 // ids than before: which list is asked, for what, where its records and their ids are.
 func (s *stream) version(f streamFile) string {
-	spec := []any{s.records.spec(), s.gone.text}
+	spec := []any{s.records.spec(), s.gone.text, f.parent.stream.value, f.parent.key.value}
 	for i, k := range s.calls {
-		var query []string
-		for _, p := range k.query {
-			if !p.value.passing() {
-				query = append(query, p.name.text+"="+p.value.text)
-			}
-		}
-		slices.Sort(query)
 		r := f.request
 		if len(f.variants) > 0 {
 			r = r.with(f.variants[i])
 		}
-		body := ""
-		if r.body != nil {
-			body = r.body.lasting()
-		}
-		spec = append(spec, []any{k.method, withoutPage(k.path.text), query, body})
+		spec = append(spec, k.spec(r.body))
+	}
+	if s.detail != nil {
+		spec = append(spec, s.detail.spec(f.detail.body), f.detail.path.value)
 	}
 	text, _ := json.Marshal(spec)
 	return fmt.Sprintf("%016x", xxhash.Sum64(text))
+}
+
+// spec is what of a request decides which records come.
+func (k *call) spec(f *bodyFile) []any {
+	var query []string
+	for _, p := range k.query {
+		if !p.value.passing() {
+			query = append(query, p.name.text+"="+p.value.text)
+		}
+	}
+	slices.Sort(query)
+	body := ""
+	if f != nil {
+		body = f.lasting()
+	}
+	return []any{k.method, withoutPage(k.path.text), query, body}
 }
 
 func withoutPage(s string) string {

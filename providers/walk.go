@@ -3,6 +3,7 @@ package providers
 import (
 	"cmp"
 	"context"
+	"errors"
 	"hash/maphash"
 	"math"
 	"net/http"
@@ -40,6 +41,9 @@ type walk struct {
 	lastPage uint64              // the ids of the page before
 	header   http.Header         // of the latest answer
 	sync     string              // the latest token for the next listing
+
+	variant int
+	seen    func(id uint64) bool // true for an id that no variant of the list gave yet; nil: there is one
 }
 
 // seed is for hashes that live as long as the process.
@@ -75,6 +79,9 @@ func (w *walk) next(ctx context.Context, s *sheet) (page Page, more bool, err er
 	page.Capacity, page.Total = w.capacity(), -1
 	a, requests, err := w.cl.fetch(ctx, w.query(), &s.body)
 	page.Requests = requests
+	if w.stands(err) {
+		return page, false, nil
+	}
 	if err != nil {
 		return page, false, err
 	}
@@ -85,16 +92,28 @@ func (w *walk) next(ctx context.Context, s *sheet) (page Page, more bool, err er
 		}
 		return page, false, err
 	}
-	if err = w.read(&a, s, &page); err != nil {
-		return page, false, err
+	n, err := w.read(&a, s, &page)
+	if err == nil {
+		w.pages++
+		more, err = w.advance(a, n)
 	}
-	w.pages++
-	more, err = w.advance(a, len(page.Records)+len(page.Deleted))
+	if err == nil && w.stream.detail != nil {
+		err = w.details(ctx, s, &page)
+	}
 	if err != nil {
 		page.Records, page.Deleted = nil, nil
+		return page, false, err
 	}
 	page.Total = w.total
 	return page, more, err
+}
+
+// stands tells whether an error says that there are no more records, as the connector
+// declares it: 404 for a parent that has none, or behind the last page. For a whole list
+// it would hide a wrong address.
+func (w *walk) stands(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Kind == NotFound && w.stream.records.empty["not_found"] && (w.pages > 0 || w.stream.parent != nil)
 }
 
 // capacity is the most records that a page can hold; 0: the provider decides.
@@ -105,45 +124,52 @@ func (w *walk) capacity() int {
 	return w.place.size
 }
 
-// read takes the records of a page and their ids.
-func (w *walk) read(a *answer, s *sheet, page *Page) error {
-	found, err := w.stream.records.list(*a)
-	if err != nil {
-		return err
-	}
-	page.Records = s.records[:0]
+// read takes the records of a page and their ids. n counts all that came, those that are
+// gone, too, and those that another variant of the list gave already.
+func (w *walk) read(a *answer, s *sheet, page *Page) (n int, err error) {
+	page.Records, s.arena = s.records[:0], s.arena[:0]
 	var ids maphash.Hash
 	ids.SetSeed(seed)
-	found.ForEach(func(_, record gjson.Result) bool {
-		var id string
-		if id, err = recordID(record, w.stream.records.id); err != nil {
-			err = protocol("record %d has no id: %s", len(page.Records)+len(page.Deleted)+1, err)
-			return false
+	err = w.stream.records.each(*a, func(f spot) error {
+		n++
+		raw := a.body[f.record.Index : f.record.Index+len(f.record.Raw)]
+		from := len(s.arena)
+		var merged bool
+		if s.arena, merged = w.stream.records.merged(f.record, s.arena); merged {
+			raw = s.arena[from:]
+			f.record = gjson.ParseBytes(raw)
+		}
+		id, err := w.stream.records.recordID(f, w.scope.parent())
+		if err != nil {
+			return protocol("record %d has no id: %s", n, err)
 		}
 		_, _ = ids.WriteString(id)
 		_ = ids.WriteByte(0)
+		key := maphash.String(seed, id)
 		if w.ids != nil {
-			w.ids[maphash.String(seed, id)] = struct{}{}
+			w.ids[key] = struct{}{}
 		}
-		a.last = record
-		if w.stream.gone.set() && w.stream.gone.of(record) {
+		a.last = f.record
+		switch gone := w.stream.gone.set() && w.stream.gone.of(f.record); {
+		case w.seen != nil && !w.seen(key):
+		case gone:
 			page.Deleted = append(page.Deleted, id)
-		} else {
-			page.Records = append(page.Records, Record{id, a.body[record.Index : record.Index+len(record.Raw)]})
+		default:
+			page.Records = append(page.Records, Record{id, raw})
 		}
-		return true
+		return nil
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	s.records = page.Records
-	n := len(page.Records) + len(page.Deleted)
-	w.rows += n
 	before := w.lastPage
 	if w.lastPage = ids.Sum64(); n > 0 && w.lastPage == before {
-		return protocol("the page has the same records as the one before: the provider doesn't heed the paging parameters, or its cursor leads back")
+		return 0, protocol("the page has the same records as the one before: the provider doesn't heed the paging parameters, or its cursor leads back")
 	}
-	return nil
+	n = w.stream.records.paged(*a, n)
+	w.rows += n
+	return n, nil
 }
 
 // advance decides whether the page of n records was the last one and finds the next.
@@ -287,10 +313,15 @@ func (w *walk) readSync(a answer) error {
 // distinct counts the different records so far, where a total is to be checked.
 func (w *walk) distinct() int { return w.before + len(w.ids) }
 
-// checkTotal compares the distinct records listed with the provider's own number.
+// checkTotal compares the distinct records listed with the provider's own number, or what
+// was around them, where that is what the provider counts.
 func (w *walk) checkTotal() error {
-	if w.total >= 0 && w.distinct() != w.total {
-		return protocol("listing incomplete: provider says %d, got %d", w.total, w.distinct())
+	got := w.distinct()
+	if len(w.stream.records.path) > 1 {
+		got = w.rows
+	}
+	if w.total >= 0 && got != w.total {
+		return protocol("listing incomplete: provider says %d, got %d", w.total, got)
 	}
 	return nil
 }

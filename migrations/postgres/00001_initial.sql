@@ -24,6 +24,17 @@ CREATE TABLE api_keys (
     created_at timestamptz NOT NULL
 );
 
+-- Requests that made something under an Idempotency-Key, for a day.
+CREATE TABLE idempotency_keys (
+    project_id   text        NOT NULL, -- that the request acted in
+    key_hash     bytea       NOT NULL, -- SHA-256
+    request_hash bytea       NOT NULL, -- HMAC-SHA256 of the request under the key
+    started_at   timestamptz NOT NULL,
+    answer       bytea, -- sealed; NULL: under way, or its process died
+    PRIMARY KEY (project_id, key_hash)
+);
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (started_at);
+
 -- Who changed what, when: one row for each request that changed something, whichever way it came.
 CREATE TABLE audit (
     id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -85,6 +96,8 @@ CREATE TABLE streams (
     schedule         text        NOT NULL DEFAULT '', -- '': the next in precedence
     baseline         text        NOT NULL DEFAULT '' CHECK (baseline IN ('', 'silent', 'emit')), -- '': the account's
     ignore_paths     text        NOT NULL DEFAULT '[]', -- JSON array, added to the connector's
+    changed_fields   boolean     NOT NULL DEFAULT true, -- digests of fields are kept, and events name those that changed
+    digest_paths     text        NOT NULL DEFAULT '[]', -- JSON array: fields below the record's own, added to the connector's
     quarantine_percent integer   NOT NULL DEFAULT 10 CHECK (quarantine_percent BETWEEN 1 AND 100), -- more of the records missing at once are held
     release_after    integer     NOT NULL DEFAULT 0 CHECK (release_after = 0 OR release_after >= 2), -- equal listings that decide a quarantine; 0: only a person does
     paused           boolean     NOT NULL DEFAULT false,
@@ -110,9 +123,11 @@ CREATE TABLE doubts (
     stream_id       bigint      PRIMARY KEY REFERENCES streams (id) ON DELETE CASCADE,
     suspected       bytea       NOT NULL, -- missing in the last complete listing: deleted when missing again
     quarantined     bytea       NOT NULL, -- missing, but too many to believe: held for a decision
+    stormed         bytea       NOT NULL, -- updated in the same fields, but too many to believe: held with it
     approved        boolean     NOT NULL DEFAULT false, -- the quarantined set may be believed by the next poll
     reason          text        NOT NULL DEFAULT '',
     sample          text        NOT NULL DEFAULT '[]', -- JSON array: some of the record ids held
+    fields          text        NOT NULL DEFAULT '[]', -- JSON array: those that changed in most of the stormed
     created         bigint      NOT NULL DEFAULT 0, -- held with it
     updated         bigint      NOT NULL DEFAULT 0,
     polls           integer     NOT NULL DEFAULT 0, -- listings that found the same set
@@ -123,6 +138,7 @@ CREATE TABLE doubts (
 CREATE TABLE polls (
     id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     stream_id   bigint      NOT NULL REFERENCES streams (id) ON DELETE CASCADE,
+    number      bigint      NOT NULL, -- of the stream's polls, those that found nothing included
     started_at  timestamptz NOT NULL,
     duration_ms bigint      NOT NULL,
     complete    boolean     NOT NULL,
@@ -134,7 +150,8 @@ CREATE TABLE polls (
     suspected   bigint      NOT NULL,
     quarantined bigint      NOT NULL,
     events      bigint      NOT NULL,
-    error       text        NOT NULL DEFAULT ''
+    error       text        NOT NULL DEFAULT '',
+    fields      text        NOT NULL DEFAULT '' -- JSON object: in how many updated records each field changed; '': not known
 );
 CREATE INDEX polls_by_stream ON polls (stream_id, id);
 
@@ -274,5 +291,5 @@ CREATE INDEX replays_running ON replays (webhook_id) WHERE state = 'running';
 
 -- +goose Down
 DROP TABLE replays, attempts, retries, webhook_secrets, webhooks, event_chunks, stream_runs, stream_parts, stream_states,
-    polls, doubts, streams, record_type_schedules, accounts, sessions, audit, api_keys, projects, installation;
+    polls, doubts, streams, record_type_schedules, accounts, sessions, audit, idempotency_keys, api_keys, projects, installation;
 DROP SEQUENCE event_ids;

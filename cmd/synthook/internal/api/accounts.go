@@ -18,7 +18,7 @@ func (a *API) accountRoutes() {
 			found, err := a.Accounts.List(ctx, projectOf(ctx), in.Cursor, in.Limit+1)
 			return pageOf(found, in.Limit, AccountOf, func(v poller.Account) string { return v.ID }), err
 		})
-	serve(a, route{pattern: "POST /v1/accounts", access: forProject, summary: "Connect a provider account", status: http.StatusCreated},
+	create(a, route{pattern: "POST /v1/accounts", access: forProject, summary: "Connect a provider account", status: http.StatusCreated},
 		func(ctx context.Context, in *struct{ Body NewAccount }) (Account, error) {
 			n := in.Body
 			v, err := a.Accounts.Create(ctx, projectOf(ctx), poller.NewAccount{
@@ -34,11 +34,16 @@ func (a *API) accountRoutes() {
 			v, err := a.Accounts.Get(ctx, projectOf(ctx), in.AccountID)
 			return AccountOf(v), err
 		})
-	serve(a, route{pattern: "PATCH /v1/accounts/{account_id}", access: forProject, summary: "Change an account: what is present, the rest stays"},
-		func(ctx context.Context, in *struct {
-			AccountPath
-			Body AccountUpdate
-		}) (Account, error) {
+	type change struct {
+		AccountPath
+		Body AccountUpdate
+	}
+	update(a, route{pattern: "PATCH /v1/accounts/{account_id}", access: forProject, summary: "Change an account: what is present, the rest stays"},
+		func(ctx context.Context, in *change) (Account, error) {
+			v, err := a.Accounts.Get(ctx, projectOf(ctx), in.AccountID)
+			return AccountOf(v), err
+		},
+		func(ctx context.Context, in *change) (Account, error) {
 			v, err := a.Accounts.Update(ctx, projectOf(ctx), in.AccountID, poller.AccountUpdate(in.Body))
 			return AccountOf(v), err
 		})

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"database/sql"
 	"net/http"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/synthook/synthook/cmd/synthook/internal/audit"
 	"github.com/synthook/synthook/cmd/synthook/internal/keys"
+	"github.com/synthook/synthook/cmd/synthook/internal/once"
 	"github.com/synthook/synthook/dispatch"
 	"github.com/synthook/synthook/hashstore"
 	"github.com/synthook/synthook/poller"
@@ -19,7 +21,9 @@ import (
 
 // Config is what the API stands on.
 type Config struct {
+	DB       *sql.DB // for nothing but locks
 	Keys     *keys.Keys
+	Once     *once.Keeper
 	APIKeys  *keys.APIKeys
 	Catalog  *providers.Catalog
 	Projects *poller.Projects
@@ -42,13 +46,14 @@ type API struct {
 	huma    huma.API
 	mux     *http.ServeMux
 	news    news            // of the event log
+	turns   *turns          // of updates
 	closing context.Context // ends when the server shuts down
 	close   func()
 }
 
 // New makes the API with all its routes.
 func New(c Config) (*API, error) {
-	a := &API{Config: c, mux: http.NewServeMux()}
+	a := &API{Config: c, mux: http.NewServeMux(), turns: newTurns(c.DB)}
 	a.closing, a.close = context.WithCancel(context.Background())
 	a.huma = humago.New(a.mux, huma.Config{
 		OpenAPI:                      document(c.Version),
@@ -57,7 +62,7 @@ func New(c Config) (*API, error) {
 		RejectUnknownQueryParameters: true,
 		Transformers:                 []huma.Transformer{withoutValues},
 	})
-	a.huma.UseMiddleware(a.authorize)
+	a.huma.UseMiddleware(a.authorize, withRequest)
 	a.providerRoutes()
 	a.projectRoutes()
 	a.apiKeyRoutes()

@@ -74,7 +74,7 @@ var routes = map[string]string{
 	"GET /v1/accounts/{account_id}/streams/{record_type}": "project", "PATCH /v1/accounts/{account_id}/streams/{record_type}": "project",
 	"POST /v1/accounts/{account_id}/streams/{record_type}/poll": "project", "GET /v1/accounts/{account_id}/streams/{record_type}/polls": "project",
 	"POST /v1/accounts/{account_id}/streams/{record_type}/approve": "project", "POST /v1/accounts/{account_id}/streams/{record_type}/reject": "project",
-	"POST /v1/accounts/{account_id}/streams/{record_type}/doctor": "project",
+	"POST /v1/accounts/{account_id}/streams/{record_type}/doctor": "project", "GET /v1/accounts/{account_id}/streams/{record_type}/volatile-fields": "project",
 	"GET /v1/tune":      "project",
 	"GET /v1/schedules": "project", "PUT /v1/schedules/{record_type}": "project",
 	"GET /v1/webhooks": "project", "POST /v1/webhooks": "project",

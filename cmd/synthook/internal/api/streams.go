@@ -33,11 +33,13 @@ func (a *API) streamRoutes() {
 			return pageOf(found, in.Limit, StreamOf, func(s poller.Stream) string { return strconv.FormatInt(s.ID, 10) }), err
 		})
 	serve(a, route{pattern: "GET " + streamRoute, access: forProject, summary: "Show a stream"}, a.stream)
-	serve(a, route{pattern: "PATCH " + streamRoute, access: forProject, summary: "Change a stream: what is present, the rest stays"},
-		func(ctx context.Context, in *struct {
-			StreamPath
-			Body StreamUpdate
-		}) (Stream, error) {
+	type change struct {
+		StreamPath
+		Body StreamUpdate
+	}
+	update(a, route{pattern: "PATCH " + streamRoute, access: forProject, summary: "Change a stream: what is present, the rest stays"},
+		func(ctx context.Context, in *change) (Stream, error) { return a.stream(ctx, &in.StreamPath) },
+		func(ctx context.Context, in *change) (Stream, error) {
 			s, err := a.Streams.Update(ctx, projectOf(ctx), in.AccountID, in.RecordType, poller.StreamUpdate(in.Body))
 			return StreamOf(s), err
 		})
@@ -49,6 +51,8 @@ func (a *API) streamRoutes() {
 		func(ctx context.Context, in *StreamPath) (Stream, error) {
 			return a.decided(ctx, in, a.Streams.Reject(ctx, projectOf(ctx), in.AccountID, in.RecordType))
 		})
+	serve(a, route{pattern: "GET " + streamRoute + "/volatile-fields", access: forProject, summary: "List the fields that seem to change by themselves, with the polls that show it"},
+		a.volatileFields)
 	a.pollRoutes()
 	a.doctorRoutes()
 }
@@ -56,6 +60,23 @@ func (a *API) streamRoutes() {
 func (a *API) stream(ctx context.Context, in *StreamPath) (Stream, error) {
 	s, err := a.Streams.Get(ctx, projectOf(ctx), in.AccountID, in.RecordType)
 	return StreamOf(s), err
+}
+
+func (a *API) volatileFields(ctx context.Context, in *StreamPath) (Page[VolatileField], error) {
+	s, err := a.Streams.Get(ctx, projectOf(ctx), in.AccountID, in.RecordType)
+	if err != nil {
+		return Page[VolatileField]{}, err
+	}
+	found, err := a.Streams.VolatileFields(ctx, s)
+	return pageOf(found, len(found), showVolatile, nil), err // a few: always one page
+}
+
+func showVolatile(f poller.VolatileField) VolatileField {
+	shown := VolatileField{Path: f.Path, Polls: f.Polls, Of: f.Of, Records: f.Records, Most: []FieldEvidence{}}
+	for _, e := range f.Most {
+		shown.Most = append(shown.Most, FieldEvidence(e))
+	}
+	return shown
 }
 
 // decided answers a decision on a quarantine. That there is none is no fault of the
@@ -138,7 +159,7 @@ func (a *API) untilClosing(ctx context.Context) (_ context.Context, end func()) 
 }
 
 func showPoll(p poller.Poll) Poll {
-	return Poll{ID: p.ID, StartedAt: p.StartedAt, PollResult: PollResult(p.Result)}
+	return Poll{ID: p.ID, StartedAt: p.StartedAt, PollResult: PollResult(p.Result), Fields: p.Fields}
 }
 
 // StreamOf describes a stream.
@@ -146,13 +167,14 @@ func StreamOf(s poller.Stream) Stream {
 	shown := Stream{
 		AccountID: s.AccountID, RecordType: s.RecordType, Provider: s.Provider, State: s.State,
 		Schedule: s.Schedule, ScheduleFrom: s.ScheduleFrom, Baseline: s.Baseline, IgnorePaths: orEmpty(s.IgnorePaths),
+		ChangedFields: s.ChangedFields, DigestPaths: orEmpty(s.DigestPaths),
 		QuarantineThreshold: s.QuarantineThreshold, ReleaseAfter: s.ReleaseAfter,
 		NextPollAt: optional(s.NextPollAt), LastPollAt: optional(s.LastPollAt), LastCompleteAt: optional(s.LastCompleteAt), LastChangeAt: optional(s.LastChangeAt),
 		LastDurationMS: s.LastDurationMS, LastError: s.LastError, Failures: s.Failures, Polls: s.Polls, Records: s.Records, Suspected: s.Suspected,
 	}
 	if s.Quarantine != nil {
 		q := Quarantine(*s.Quarantine)
-		q.Sample = orEmpty(q.Sample)
+		q.Sample, q.Fields = orEmpty(q.Sample), orEmpty(q.Fields)
 		shown.Quarantine = &q
 	}
 	return shown

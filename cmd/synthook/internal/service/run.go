@@ -149,6 +149,9 @@ func (s *Service) clean(ctx context.Context) error {
 // them, and attempts.
 func (s *Service) cleanOnce(ctx context.Context, now time.Time) error {
 	var events, polls, attempts int64
+	if _, err := s.once.Purge(ctx); err != nil {
+		return err
+	}
 	if age := s.settings.EventRetention; age > 0 {
 		needed, err := s.webhooks.Needed(ctx)
 		if err != nil {

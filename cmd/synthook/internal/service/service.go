@@ -21,6 +21,7 @@ import (
 	"github.com/synthook/synthook/cmd/synthook/internal/audit"
 	"github.com/synthook/synthook/cmd/synthook/internal/keys"
 	"github.com/synthook/synthook/cmd/synthook/internal/metrics"
+	"github.com/synthook/synthook/cmd/synthook/internal/once"
 	"github.com/synthook/synthook/cmd/synthook/internal/settings"
 	"github.com/synthook/synthook/cmd/synthook/internal/tally"
 	"github.com/synthook/synthook/dispatch"
@@ -59,6 +60,7 @@ type Service struct {
 	tally      *tally.Tally
 	audit      *audit.Trail
 	listener   net.Listener
+	once       *once.Keeper
 	metrics    *metrics.Metrics
 	scraped    net.Listener // where the metrics are served to everybody; nil: nowhere
 	wake       func()       // whoever waits for events

@@ -15,6 +15,7 @@ import (
 	"github.com/synthook/synthook/cmd/synthook/internal/keys"
 	"github.com/synthook/synthook/cmd/synthook/internal/metrics"
 	"github.com/synthook/synthook/cmd/synthook/internal/netguard"
+	"github.com/synthook/synthook/cmd/synthook/internal/once"
 	"github.com/synthook/synthook/cmd/synthook/internal/tally"
 	"github.com/synthook/synthook/dispatch"
 	"github.com/synthook/synthook/hashstore"
@@ -63,10 +64,11 @@ func (s *Service) wire(ctx context.Context, o Options, k *keys.Keys) (err error)
 	if _, err := projects.Ensure(ctx, poller.DefaultProject); err != nil {
 		return fmt.Errorf("make the project %q: %w", poller.DefaultProject, err)
 	}
+	s.once = once.New(s.db.DB, k.Sealer)
 	s.audit = audit.New(s.db.DB)
 	apiKeys := keys.NewAPIKeys(s.db.DB)
 	s.api, err = api.New(api.Config{
-		Keys: k, APIKeys: apiKeys, Catalog: catalog, Audit: s.audit,
+		DB: s.db.DB, Once: s.once, Keys: k, APIKeys: apiKeys, Catalog: catalog, Audit: s.audit,
 		Projects: projects, Accounts: s.accounts, Streams: s.streams, Poller: s.poller,
 		Webhooks: s.webhooks, Events: s.store, Metrics: s.metrics.Handler(), Ready: s.ready, Version: o.Version, Logger: s.log,
 	})
