@@ -179,13 +179,21 @@ func streamProblem(s poller.Stream, state string) problem {
 	name := s.Provider + " " + frame.Words(s.RecordType)
 	switch state {
 	case poller.StreamQuarantined:
-		p.What, p.Why = name+": "+frame.Plural(s.Quarantine.Missing, "missing record")+" held", "Too many to believe at once. Look at the evidence, then approve or reject."
+		p.What, p.Why = name+": "+held(s.Quarantine)+" held", "Too many to believe at once. Look at the evidence, then approve or reject."
 	case poller.StreamFailing:
 		p.Tone, p.What, p.Why = "bad", name+" could not be polled", s.LastError
 	default:
 		p.What, p.Why = name+" is late", "It is due and was not polled: this service may have too little room for its polls."
 	}
 	return p
+}
+
+// held is what a quarantine holds most of.
+func held(q *poller.Quarantine) string {
+	if q.Missing == 0 {
+		return frame.Plural(q.Updated, "update")
+	}
+	return frame.Plural(q.Missing, "missing record")
 }
 
 func nameOf(name, id string) string {
