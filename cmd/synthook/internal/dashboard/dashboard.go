@@ -52,8 +52,9 @@ type Activity interface {
 	Last(ctx context.Context, projectID string) tally.Series
 }
 
-// Deliveries tells what an attempt sent.
+// Deliveries tells of attempts, and what they sent.
 type Deliveries interface {
+	Recent(ctx context.Context, projectID, webhookID string, limit int) ([]dispatch.RecentAttempt, error)
 	Sent(ctx context.Context, projectID, webhookID string, e dispatch.Event, at time.Time) (dispatch.Request, error)
 }
 
@@ -204,6 +205,8 @@ func (d *Dashboard) routes() {
 
 	d.page("GET /providers", d.providers)
 	d.page("GET /providers/{provider}", d.provider)
+	d.page("GET /tune", d.tune)
+	d.page("POST /tune", d.applyTuning)
 	d.page("GET /settings", d.settings)
 	d.page("POST /settings/{action}", d.changeSettings)
 

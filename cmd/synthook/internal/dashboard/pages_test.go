@@ -41,7 +41,7 @@ func (w *world) lively(t testing.TB, then func()) map[string]string {
 		"streams": "/streams", "stream": "/accounts/" + acme.ID + "/streams/employees", "quarantine": "/accounts/" + held + "/streams/employees",
 		"webhooks": "/webhooks", "webhook-new": "/webhooks/new", "webhook": "/webhooks/" + hook.ID, "webhook-down": "/webhooks/" + down.ID,
 		"replay": "/webhooks/" + hook.ID + "/replay?event=hris_employees.*", "events": "/events", "events-none": "/events?record=nobody",
-		"event": "/events/" + events.Items[0].ID, "providers": "/providers", "provider": "/providers/bamboohr", "settings": "/settings",
+		"event": "/events/" + events.Items[0].ID, "providers": "/providers", "provider": "/providers/bamboohr", "settings": "/settings", "tune": "/tune?budget=200/h",
 		"wrong": "/events?event=hris_employes.created", "missing": "/accounts/nobody",
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
 	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/frame"
+	"github.com/synthook/synthook/dispatch"
 )
 
 // webhookPage is one webhook.
@@ -20,7 +21,8 @@ type webhookPage struct {
 	Groups   []eventGroup
 	URL      string // as it was typed
 	Replays  []api.Replay
-	Test     *api.WebhookTest // in the answer to its form
+	Attempts []dispatch.RecentAttempt // newest first
+	Test     *api.WebhookTest         // in the answer to its form
 	Revealed bool
 	Plan     *replayPlan
 	Open     string // the form that was refused
@@ -37,6 +39,8 @@ type replayPlan struct {
 	Counted      bool
 	Wrong        Wrong
 }
+
+const attemptsShown = 15
 
 func (d *Dashboard) webhook(w http.ResponseWriter, r *http.Request) error {
 	page, err := d.webhookPage(w, r)
@@ -72,7 +76,8 @@ func (d *Dashboard) webhookPage(w http.ResponseWriter, r *http.Request) (*webhoo
 	if page.Webhook.Backlog > 0 {
 		page.Refresh = 5
 	}
-	return page, nil
+	page.Attempts, err = d.Config.Deliveries.Recent(ctx, page.Project, page.Webhook.ID, attemptsShown)
+	return page, err
 }
 
 func (d *Dashboard) changeWebhook(w http.ResponseWriter, r *http.Request) error {
