@@ -172,7 +172,9 @@ func TestOneDeadAndOneSlowAmongManyHealthy(t *testing.T) {
 			f.create(healthy.URL)
 		}
 		f.appendMany(each, each)
-		f.dispatch(func(c *Config) { c.Lease, c.Timeout, c.ProbeFirst, c.ProbeLongest = time.Minute, time.Hour, time.Second, time.Minute })
+		f.dispatch(func(c *Config) {
+			c.Lease, c.Timeout, c.ProbeFirst, c.ProbeLongest = time.Minute, time.Hour, time.Second, time.Minute
+		})
 		// All that the healthy ones get arrives while the slow one has not answered once.
 		eventually(t, "the healthy ones have everything", func() bool { return len(healthy.accepted()) >= webhooks*each })
 		if n := len(slow.all()); n != 0 {

@@ -308,6 +308,7 @@ type Attempt struct {
 	Status        int       `json:"status"`
 	Error         string    `json:"error,omitempty"`
 	ResponseBytes int64     `json:"response_bytes"`
+	Answer        string    `json:"answer,omitempty" doc:"Its first 1024 bytes, where the webhook keeps answers."`
 }
 
 // NewReplay sends events of the log again.
