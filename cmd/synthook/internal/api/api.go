@@ -62,6 +62,7 @@ func New(c Config) (*API, error) {
 	a.scheduleRoutes()
 	a.webhookRoutes()
 	a.secretRoutes()
+	a.rotationRoutes()
 	a.eventRoutes()
 	a.replayRoutes()
 	a.resyncRoutes()
