@@ -197,6 +197,7 @@ func (d *Dashboard) routes() {
 	d.page("GET /webhooks/{webhook}", d.webhook)
 	d.page("POST /webhooks/{webhook}/{action}", d.changeWebhook)
 	d.page("GET /webhooks/{webhook}/replay", d.planReplay)
+	d.page("GET /webhooks/{webhook}/resync", d.resync)
 	d.page("POST /replays/{replay}/cancel", d.cancelReplay)
 
 	d.page("GET /events", d.events)
