@@ -1,7 +1,6 @@
 package diff
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -42,6 +41,10 @@ type FieldDigester struct {
 	place uint64   // of the record at hand
 	row   []uint16 // its digests, by slot
 }
+
+// FieldVersion is the version of the digests and of what gets a slot. It rises whenever
+// either changes for any record; digests of two versions can't be compared.
+const FieldVersion = 1
 
 // MaxFields is how many fields of a record are told apart.
 const MaxFields = 64
@@ -84,15 +87,29 @@ func NewFieldDigester(r Rules, paths []string, s *Sealer, known []string) (*Fiel
 		}
 	}
 	for _, path := range slices.Sorted(slices.Values(paths)) {
-		text, all := strings.CutSuffix("."+path, ".*") // the record's own members are fields anyway
-		at, err := f.field(strings.TrimPrefix(text, "."))
-		if err != nil {
+		if err := f.name(path); err != nil {
 			return nil, fmt.Errorf("path of a field %q: %w", path, err)
 		}
-		at.learns = at.learns || all
 	}
 	c.fields = f
 	return f, nil
+}
+
+// name makes fields of a path.
+func (f *FieldDigester) name(path string) error {
+	keys, err := parsePath(path)
+	if err != nil {
+		return err
+	}
+	all := keys[len(keys)-1] == anyKey
+	if all {
+		path = strings.TrimSuffix(path[:len(path)-1], ".")
+	}
+	at, err := f.field(path)
+	if err == nil && all {
+		at.learns = true
+	}
+	return err
 }
 
 // field finds or makes the field with a name, and those on the way to it.
@@ -160,111 +177,4 @@ func (f *FieldDigester) Names() (names []string, slots []uint8) {
 		}
 	}
 	return names, slots
-}
-
-// members takes the members of the record, whose shape is s, before they are put in order.
-func (f *FieldDigester) members(s *shape, values []span) {
-	c := f.canonical
-	for i := range values {
-		v, m := &values[i], &s.members[i]
-		if v.in == nowhere {
-			continue
-		}
-		if m.field == nil {
-			m.field = f.learn(f.root, m.text[:len(m.text)-1])
-		}
-		m.field.records++
-		if v.in == nullInData {
-			continue
-		}
-		text := c.text(*v)
-		if v.in == withKey {
-			text = text[len(m.text):]
-		}
-		f.value(m.field, text)
-	}
-}
-
-// learn finds or makes the field of a key, or one that shares the slot of where it stands.
-func (f *FieldDigester) learn(above *field, quoted string) *field {
-	if at := above.below[quoted]; at != nil {
-		return at
-	}
-	key := PathKey(quoted[1 : len(quoted)-1])
-	if key == "*" || len(f.fields) == MaxFields {
-		return &field{slot: above.slot, path: hash(hashStep, above.path, xxhash.Sum64String(quoted))}
-	}
-	if above != f.root {
-		key = above.name + "." + key
-	}
-	return f.add(above, quoted, key)
-}
-
-// value takes the canonical text of a field.
-func (f *FieldDigester) value(at *field, text []byte) {
-	if at.splits() && text[0] == '{' {
-		f.object(at, text)
-		return
-	}
-	f.row[at.slot] += f.seal.digest(f.place, at.path, xxhash.Sum64(text))
-}
-
-// object takes the canonical text of an object that holds fields.
-func (f *FieldDigester) object(at *field, text []byte) {
-	rest := uint64(0)
-	for p := 1; text[p] != '}'; {
-		colon := valueEnd(text, p)
-		end := skipValue(text, colon+1)
-		quoted, value := text[p:colon], text[colon+1:end]
-		next := at.below[string(quoted)]
-		switch {
-		case next == nil && !at.learns:
-			rest = hash(hashMember, rest, xxhash.Sum64(text[p:end]))
-		case next == nil:
-			next = f.learn(at, string(quoted))
-			fallthrough
-		default:
-			next.records++
-			f.value(next, value)
-		}
-		if p = end; text[p] == ',' {
-			p++
-		}
-	}
-	f.row[at.slot] += f.seal.digest(f.place, at.path, hash(hashObject, 0, rest))
-}
-
-// skipValue returns the position after the value at p of a canonical form.
-func skipValue(form []byte, p int) int {
-	if form[p] != '{' && form[p] != '[' {
-		return valueEnd(form, p)
-	}
-	for depth := 0; ; {
-		switch form[p] {
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth == 0 {
-				return p + 1
-			}
-		case '"':
-			p = stringEnd(form, p)
-			continue
-		}
-		p++
-	}
-}
-
-// stringEnd returns the position after the canonical string at p.
-func stringEnd(form []byte, p int) int {
-	for p++; ; {
-		p += bytes.IndexByte(form[p:], '"')
-		slashes := 0
-		for form[p-1-slashes] == '\\' {
-			slashes++
-		}
-		if p++; slashes%2 == 0 {
-			return p
-		}
-	}
 }

@@ -95,6 +95,8 @@ func TestChangedFields(t *testing.T) {
 		"a path in a path":          {Rules{}, []string{"a.b.c", "a.b"}, `{"id":1,"a":{"b":{"c":1,"d":1}}}`, `{"id":1,"a":{"b":{"c":2,"d":1}}}`, "a.b.c"},
 		"a path of escapes":         {Rules{}, []string{`a\.b.c`}, `{"id":1,"a.b":{"c":1,"d":"}\""}}`, `{"id":1,"a.b":{"c":2,"d":"}\""}}`, `a\.b.c`},
 		"a path that leads nowhere": {Rules{}, []string{"x.y"}, `{"id":1,"a":1}`, `{"id":1,"a":2}`, "a"},
+		"a star that is none":       {Rules{}, []string{`a\.*.b`}, `{"id":1,"a.*":{"b":1,"c":1}}`, `{"id":1,"a.*":{"b":2,"c":1}}`, `a\.*.b`},
+		"all of the record":         {Rules{}, []string{"*"}, `{"id":1,"a":{"b":1}}`, `{"id":1,"a":{"b":2}}`, "a"},
 		"all below a path":          {Rules{}, []string{"a.*"}, `{"id":1,"a":{"b":1,"c":{"d":"\\\"}"}}}`, `{"id":1,"a":{"b":2,"c":{"d":"\\\"}"}}}`, "a.b"},
 		"a member below a path":     {Rules{}, []string{"a.*"}, `{"id":1,"a":{"b":1,"c":1}}`, `{"id":1,"a":{"c":1}}`, "a.b"},
 		"all that is below a path":  {Rules{}, []string{"a.*"}, `{"id":1,"a":{"b":1}}`, `{"id":1,"a":{}}`, "a.b"},

@@ -171,17 +171,7 @@ func (s sender) post(ctx context.Context, t target, e Event) outcome {
 		o.class = classConnect
 		return o
 	}
-	active, all := t.valid(o.at)
-	seconds := o.at.Unix()
-	request.Header = http.Header{
-		"Content-Type":         {"application/json"},
-		"User-Agent":           {s.userAgent},
-		"x-stackone-signature": {Sign(active, body)},
-		"webhook-id":           {e.UID},
-		"webhook-timestamp":    {strconv.FormatInt(seconds, 10)},
-		"webhook-signature":    {StandardSignature(all, e.UID, seconds, body)},
-		"X-Idempotency-Key":    nil, // not sent: it lets net/http repeat a request that died with an idle connection
-	}
+	request.Header = s.headers(t, e, o.at, body)
 	response, err := s.transport.RoundTrip(request)
 	if err != nil {
 		o.duration = time.Since(o.at)
@@ -204,6 +194,21 @@ func (s sender) post(ctx context.Context, t target, e Event) outcome {
 		o.retryAfter = parseRetryAfter(response.Header.Get("Retry-After"), time.Now())
 	}
 	return o
+}
+
+// headers are those of an attempt at a time.
+func (s sender) headers(t target, e Event, at time.Time, body []byte) http.Header {
+	active, all := t.valid(at)
+	seconds := at.Unix()
+	return http.Header{
+		"Content-Type":         {"application/json"},
+		"User-Agent":           {s.userAgent},
+		"x-stackone-signature": {Sign(active, body)},
+		"webhook-id":           {e.UID},
+		"webhook-timestamp":    {strconv.FormatInt(seconds, 10)},
+		"webhook-signature":    {StandardSignature(all, e.UID, seconds, body)},
+		"X-Idempotency-Key":    nil, // not sent: it lets net/http repeat a request that died with an idle connection
+	}
 }
 
 func (s sender) classify(ctx context.Context, err error) string {

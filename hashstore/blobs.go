@@ -16,6 +16,7 @@ import (
 //	run       uvarint m; m × (place 8, fingerprint 8; 0 = gone), ascending by place; m × a
 //	          byte: plain, named or shared; the stored ids of the named and shared; seal
 //	fields    see fields.go
+//	fields    digests of fields, beside the entries of a part or a run: see fields.go
 //
 // A run's entry is named when it adds a record to the store, and shared when its place is;
 // a plain one speaks of the only record of its place. A seal is 8 bytes of xxhash64.

@@ -28,21 +28,28 @@ func (d *Difference) FieldNames(changed diff.FieldSet) []string {
 	return names
 }
 
-// FieldCounts tells by name in how many of the updated records a field has changed.
-func (d *Difference) FieldCounts() map[string]int {
+// FieldCounts tells by name in how many of the updated records a field has changed, and
+// of how many of them no field is known.
+func (d *Difference) FieldCounts() (byName map[string]int, unknown int) {
+	if d.changed == nil {
+		return nil, len(d.updated)
+	}
 	var counts [diff.MaxFields]int
 	for _, set := range d.changed {
+		if set == 0 {
+			unknown++
+		}
 		for slot := range set.Slots() {
 			counts[slot]++
 		}
 	}
-	byName := map[string]int{}
+	byName = map[string]int{}
 	for slot, n := range counts {
 		if n > 0 {
 			byName[d.listing.fields.Names[slot]] = n
 		}
 	}
-	return byName
+	return byName, unknown
 }
 
 // evidence is what Compare keeps of what it read, so that the old digests of an updated

@@ -1,10 +1,12 @@
 package providers_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -71,8 +73,11 @@ func asked(r *http.Request, body string) string {
 
 // find is the file that fits a request best, without its extension.
 func (e *emulation) find(r *http.Request, body string) string {
-	var fields map[string]any
-	_ = json.Unmarshal([]byte(body), &fields)
+	fields := map[string]string{}
+	var document any
+	if json.Unmarshal([]byte(body), &document) == nil {
+		flatten(document, "", fields)
+	}
 	address := strings.TrimRight(r.URL.Path, "/")
 	dir := path.Join(e.dir, path.Dir(address))
 	entries, _ := os.ReadDir(dir)
@@ -83,8 +88,7 @@ func (e *emulation) find(r *http.Request, body string) string {
 		fits := words[0] == path.Base(address) && !entry.IsDir()
 		for _, word := range words[1:] {
 			key, value, _ := strings.Cut(word, "=")
-			_, inBody := fields[key]
-			fits = fits && (r.URL.Query().Get(key) == value || inBody && fmt.Sprint(fields[key]) == value)
+			fits = fits && (r.URL.Query().Get(key) == value || fields[key] == value)
 		}
 		if fits && len(words) > most {
 			best, most = path.Join(dir, name), len(words)
@@ -93,21 +97,57 @@ func (e *emulation) find(r *http.Request, body string) string {
 	return best
 }
 
+// flatten notes the scalars of a JSON value by their paths: filters.0.value.
+func flatten(value any, at string, to map[string]string) {
+	below := func(key string) string { return strings.TrimPrefix(at+"."+key, ".") }
+	switch value := value.(type) {
+	case map[string]any:
+		for key, inner := range value {
+			flatten(inner, below(key), to)
+		}
+	case []any:
+		for i, inner := range value {
+			flatten(inner, below(strconv.Itoa(i)), to)
+		}
+	default:
+		to[at] = fmt.Sprint(value)
+	}
+}
+
 // invented gives a connector's credentials values that show where they go.
-func invented(c *providers.Connector) map[string]string {
+func invented(t *testing.T, c *providers.Connector) map[string]string {
+	t.Helper()
 	values := map[string]string{}
 	for _, credential := range c.Credentials {
-		switch {
-		case credential.Optional:
-		case strings.Contains(credential.Name, "certificate"):
-			values[credential.Name], _ = emulator.Certificate()
-		case strings.Contains(credential.Name, "private_key"):
-			_, values[credential.Name] = emulator.Certificate()
-		default:
+		switch kind, report := strings.CutSuffix(credential.Name, "_report"); {
+		case report:
+			values[credential.Name] = "/owner/" + kind
+		case credential.Name == "certificate":
+			values[credential.Name], values["key"] = emulator.Certificate()
+		case !credential.Optional && values[credential.Name] == "":
 			values[credential.Name] = "the-" + strings.ReplaceAll(credential.Name, "_", "-")
 		}
 	}
 	return values
+}
+
+// as is an account of a connector, whose requests are made one after the other. One with a
+// certificate has real connections: memory has nobody to show it to.
+func as(t *testing.T, c *providers.Connector, handler http.HandlerFunc) func(*providers.Target, *providers.Options) {
+	credentials := invented(t, c)
+	return func(target *providers.Target, o *providers.Options) {
+		target.BaseURL, target.Credentials = testHost, credentials
+		o.Budget = providers.NewBudget(providers.Limits{Concurrency: 1})
+		if credentials["certificate"] == "" {
+			return
+		}
+		server := httptest.NewServer(handler)
+		t.Cleanup(server.Close)
+		plain := func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, server.Listener.Addr().String())
+		}
+		o.HTTP = &http.Client{Transport: &http.Transport{DialContext: plain, DialTLSContext: plain}}
+	}
 }
 
 // Each connector of the catalogue, against answers of invented people in its provider's
@@ -130,9 +170,7 @@ func TestCatalogue(t *testing.T) {
 					header = r.Header.Clone()
 					server.ServeHTTP(w, r)
 				}
-				client := open(t, c, handler, func(target *providers.Target, _ *providers.Options) {
-					target.BaseURL, target.Credentials = testHost, invented(c)
-				})
+				client := open(t, c, handler, as(t, c, handler))
 				found := list(t.Context(), client, recordType)
 				if found.err != nil {
 					t.Errorf("%s: %s (asked %v)", recordType, found.err, server.asked)
@@ -187,11 +225,8 @@ func TestCatalogueRefused(t *testing.T) {
 		if c.Name == "generic" {
 			continue
 		}
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
-		client := open(t, c, server.Config.Handler.ServeHTTP, func(target *providers.Target, _ *providers.Options) {
-			target.BaseURL, target.Credentials = testHost, invented(c)
-		})
+		handler := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }
+		client := open(t, c, handler, as(t, c, handler))
 		wantKind(t, list(t.Context(), client, c.RecordTypes()[0]).err, providers.Auth, "401")
-		server.Close()
 	}
 }

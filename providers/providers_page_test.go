@@ -94,3 +94,25 @@ func byTitle(catalog *providers.Catalog) []*providers.Connector {
 		return cmp.Compare(strings.ToLower(a.Title), strings.ToLower(b.Title))
 	})
 }
+
+// What the catalogue promises: forty providers, and a dozen for each type.
+func TestCatalogueServes(t *testing.T) {
+	catalog, _, err := providers.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serving := map[string]int{}
+	for _, c := range catalog.Connectors() {
+		for _, recordType := range c.RecordTypes() {
+			serving[recordType]++
+		}
+	}
+	if n := len(catalog.Connectors()); n < 40 {
+		t.Errorf("%d connectors", n)
+	}
+	for _, recordType := range sixTypes {
+		if serving[recordType] < 12 {
+			t.Errorf("%s: %d connectors", recordType, serving[recordType])
+		}
+	}
+}

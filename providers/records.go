@@ -142,8 +142,27 @@ func (r *records) each(a answer, visit func(spot) error) error {
 		}
 		return nil
 	}
+	if kind := a.document.data[a.document.root()]; kind != '{' && kind != '[' && kind != 'n' {
+		return protocol("the answer is neither an object nor a list")
+	}
 	w := within{&a.document, r, visit}
 	return w.at(a.document.root(), spot{}, r.path)
+}
+
+// paged is what pages count: the records of a page, or, with * in the path, the elements
+// around them, each of which can hold several records or none.
+func (r *records) paged(a answer, n int) int {
+	if len(r.path) == 1 || a.status == http.StatusNoContent {
+		return n
+	}
+	n = 0
+	if at := a.document.find(a.document.root(), r.path[0].keys); at >= 0 {
+		a.document.over(at, func([]byte, int) bool {
+			n++
+			return true
+		})
+	}
+	return n
 }
 
 // within visits the records of a document.

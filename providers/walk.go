@@ -163,11 +163,12 @@ func (w *walk) read(a *answer, s *sheet, page *Page) (n int, err error) {
 		return 0, err
 	}
 	s.records = page.Records
-	w.rows += n
 	before := w.lastPage
 	if w.lastPage = ids.Sum64(); n > 0 && w.lastPage == before {
 		return 0, protocol("the page has the same records as the one before: the provider doesn't heed the paging parameters, or its cursor leads back")
 	}
+	n = w.stream.records.paged(*a, n)
+	w.rows += n
 	return n, nil
 }
 
@@ -312,10 +313,15 @@ func (w *walk) readSync(a answer) error {
 // distinct counts the different records so far, where a total is to be checked.
 func (w *walk) distinct() int { return w.before + len(w.ids) }
 
-// checkTotal compares the distinct records listed with the provider's own number.
+// checkTotal compares the distinct records listed with the provider's own number, or what
+// was around them, where that is what the provider counts.
 func (w *walk) checkTotal() error {
-	if w.total >= 0 && w.distinct() != w.total {
-		return protocol("listing incomplete: provider says %d, got %d", w.total, w.distinct())
+	got := w.distinct()
+	if len(w.stream.records.path) > 1 {
+		got = w.rows
+	}
+	if w.total >= 0 && got != w.total {
+		return protocol("listing incomplete: provider says %d, got %d", w.total, got)
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func TestBenchPoll(t *testing.T) {
 	for _, args := range args {
 		r := synthook(t, nil, "", append(args, "--json")...)
 		report := decode[map[string]json.RawMessage](t, r)
-		want := []string{"changed", "checkpointed", "database", "events_alone", "first", "ours", "polls", "ratio", "records", "row_per_record", "runs", "wal_ratio"}
+		want := []string{"changed", "checkpointed", "database", "events_alone", "fields", "first", "ours", "polls", "ratio", "records", "row_per_record", "runs", "wal_ratio"}
 		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(report))); diff != "" {
 			t.Error(diff)
 		}

@@ -14,6 +14,7 @@ func TestTuneCommand(t *testing.T) {
 	account := decode[api.Account](t, i.run("account", "add", "--provider", "bamboohr", "--base-url", i.base, "--credential", "api_key="+i.key,
 		"--record-type", "employees", "--record-type", "job_postings", "--record-type", "applications", "--json"))
 	i.comes("stream list", "ok")
+	i.poll(account.ID) // its baseline stands, whichever stream came first
 	i.hire(account.ID)
 	i.hire(account.ID)
 	i.ok("stream set-interval " + account.ID + " applications 3h")

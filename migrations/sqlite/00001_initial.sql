@@ -24,6 +24,40 @@ CREATE TABLE api_keys (
     created_at timestamp NOT NULL
 );
 
+-- Requests that made something under an Idempotency-Key, for a day.
+CREATE TABLE idempotency_keys (
+    project_id   text        NOT NULL, -- that the request acted in
+    key_hash     blob        NOT NULL, -- SHA-256
+    request_hash blob        NOT NULL, -- HMAC-SHA256 of the request under the key
+    started_at   timestamp   NOT NULL,
+    answer       blob, -- sealed; NULL: under way, or its process died
+    PRIMARY KEY (project_id, key_hash)
+);
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (started_at);
+
+-- Who changed what, when: one row for each request that changed something, whichever way it came.
+CREATE TABLE audit (
+    id         integer   PRIMARY KEY AUTOINCREMENT,
+    project_id text        NOT NULL,
+    at         timestamp NOT NULL,
+    actor      text        NOT NULL, -- the admin key, or an API key by its name and first characters
+    via        text        NOT NULL, -- api or dashboard
+    action     text        NOT NULL, -- account created, webhook enable, …
+    target     text        NOT NULL  -- ids, as they stand in the path; never what was sent
+);
+CREATE INDEX audit_by_project ON audit (project_id, id);
+
+-- Who is logged in to the dashboard. A session ends with its key.
+CREATE TABLE sessions (
+    token_hash blob       PRIMARY KEY, -- SHA-256 of the cookie's 256 random bits
+    api_key_id text        REFERENCES api_keys (id) ON DELETE CASCADE, -- NULL: the admin's
+    admin_mark blob, -- proves which admin key it was opened with; NULL: an API key's
+    project_id text        NOT NULL REFERENCES projects (id) ON DELETE CASCADE, -- that is looked at
+    expires_at timestamp NOT NULL,
+    CHECK ((api_key_id IS NULL) <> (admin_mark IS NULL))
+);
+CREATE INDEX sessions_by_end ON sessions (expires_at);
+
 -- ── poller ──────────────────────────────────────────────────────────────────
 
 CREATE TABLE accounts (
@@ -41,6 +75,7 @@ CREATE TABLE accounts (
     page_size         integer   NOT NULL DEFAULT 0 CHECK (page_size >= 0), -- 0: the connector's own
     state             text      NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'paused', 'needs_attention')),
     state_reason      text      NOT NULL DEFAULT '',
+    tokens            blob,                            -- sealed: what the provider gave for the credentials; NULL: nothing yet
     blocked_until     timestamp, -- the provider asked for silence until then
     created_at        timestamp NOT NULL,
     updated_at        timestamp NOT NULL
@@ -62,6 +97,8 @@ CREATE TABLE streams (
     schedule         text      NOT NULL DEFAULT '', -- '': the next in precedence
     baseline         text      NOT NULL DEFAULT '' CHECK (baseline IN ('', 'silent', 'emit')), -- '': the account's
     ignore_paths     text      NOT NULL DEFAULT '[]', -- JSON array, added to the connector's
+    changed_fields   boolean     NOT NULL DEFAULT true, -- digests of fields are kept, and events name those that changed
+    digest_paths     text        NOT NULL DEFAULT '[]', -- JSON array: fields below the record's own, added to the connector's
     quarantine_percent integer NOT NULL DEFAULT 10 CHECK (quarantine_percent BETWEEN 1 AND 100), -- more of the records missing at once are held
     release_after    integer   NOT NULL DEFAULT 0 CHECK (release_after = 0 OR release_after >= 2), -- equal listings that decide a quarantine; 0: only a person does
     paused           boolean   NOT NULL DEFAULT false,
@@ -87,9 +124,11 @@ CREATE TABLE doubts (
     stream_id       integer   PRIMARY KEY REFERENCES streams (id) ON DELETE CASCADE,
     suspected       blob      NOT NULL, -- missing in the last complete listing: deleted when missing again
     quarantined     blob      NOT NULL, -- missing, but too many to believe: held for a decision
+    stormed         blob      NOT NULL, -- updated in the same fields, but too many to believe: held with it
     approved        boolean   NOT NULL DEFAULT false, -- the quarantined set may be believed by the next poll
     reason          text      NOT NULL DEFAULT '',
     sample          text      NOT NULL DEFAULT '[]', -- JSON array: some of the record ids held
+    fields          text        NOT NULL DEFAULT '[]', -- JSON array: those that changed in most of the stormed
     created         integer   NOT NULL DEFAULT 0, -- held with it
     updated         integer   NOT NULL DEFAULT 0,
     polls           integer   NOT NULL DEFAULT 0, -- listings that found the same set
@@ -100,6 +139,7 @@ CREATE TABLE doubts (
 CREATE TABLE polls (
     id          integer   PRIMARY KEY AUTOINCREMENT,
     stream_id   integer   NOT NULL REFERENCES streams (id) ON DELETE CASCADE,
+    number      integer     NOT NULL, -- of the stream's polls, those that found nothing included
     started_at  timestamp NOT NULL,
     duration_ms integer   NOT NULL,
     complete    boolean   NOT NULL,
@@ -111,7 +151,8 @@ CREATE TABLE polls (
     suspected   integer   NOT NULL,
     quarantined integer   NOT NULL,
     events      integer   NOT NULL,
-    error       text      NOT NULL DEFAULT ''
+    error       text      NOT NULL DEFAULT '',
+    fields      text        NOT NULL DEFAULT '' -- JSON object: in how many updated records each field changed; '': not known
 );
 CREATE INDEX polls_by_stream ON polls (stream_id, id);
 
@@ -265,6 +306,9 @@ DROP TABLE doubts;
 DROP TABLE streams;
 DROP TABLE record_type_schedules;
 DROP TABLE accounts;
+DROP TABLE idempotency_keys;
+DROP TABLE sessions;
+DROP TABLE audit;
 DROP TABLE api_keys;
 DROP TABLE projects;
 DROP TABLE installation;

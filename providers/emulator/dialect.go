@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -85,19 +86,26 @@ func (a *authentication) UnmarshalYAML(data []byte) error {
 	return yaml.Unmarshal(data, (*plain)(a))
 }
 
-// Grants are the paths at which the connector asks for tokens and sessions.
-func (d *Dialect) Grants() []string {
-	var paths []string
+var substitution = regexp.MustCompile(`\$\{[^}]*\}`)
+
+// Grants tells whether a token or a session is asked for at a path.
+func (d *Dialect) Grants(path string) bool {
 	for _, address := range []string{d.Auth.Token.Get, d.Auth.Token.Post, d.Auth.Session.Get, d.Auth.Session.Post} {
-		if address != "" {
-			_, rest, found := strings.Cut(address, "://")
-			if _, path, ok := strings.Cut(rest, "/"); found && ok {
-				address = "/" + path
+		if address == "" {
+			continue
+		}
+		pattern := ""
+		for i, literal := range substitution.Split(regexp.MustCompile(`^https?://[^/]*`).ReplaceAllString(address, ""), -1) {
+			if i > 0 {
+				pattern += "[^/]+"
 			}
-			paths = append(paths, address)
+			pattern += regexp.QuoteMeta(literal)
+		}
+		if regexp.MustCompile(pattern + "$").MatchString(path) {
+			return true
 		}
 	}
-	return paths
+	return false
 }
 
 // SyncToken tells whether changes are asked for with a token of the provider's.
@@ -152,7 +160,9 @@ type List struct{ list }
 func (l List) Kind() string { return l.Page.Kind }
 
 // MayMiss tells whether an answer without the list's place is an empty list.
-func (l List) MayMiss() bool { return slices.Contains(l.Records.Empty, "missing") }
+func (l List) MayMiss() bool {
+	return slices.Contains(l.Records.Empty, "missing") || strings.HasPrefix(l.Records.Path, "*")
+}
 
 // Total tells whether answers give the number of records.
 func (l List) Total() bool { return l.Page.Total != "" }

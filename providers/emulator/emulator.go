@@ -1,11 +1,11 @@
 // Package emulator answers as a provider would, from files, for the tests of connectors.
 //
 // The files are laid out by URL path below a folder, those of another host than the
-// account's below @HOST. A file's name goes on with the parameters it stands for, of the
+// account's below @HOST where there is such a folder. A file's name goes on with the parameters it stands for, of the
 // query, of a form or of a JSON body: employees,offset=2.json. NAME.headers beside it, or
 // in its place, holds headers of the answer, and its status where that isn't 200. In both,
-// ${HOST} is where the provider is reached. A record of a list is answered below the
-// list's path, too, without a file of its own. The people in them are invented; the shapes
+// ${HOST} is where the provider is reached. A record that stands in any file is answered at
+// a path that ends with its id, too, without a file of its own. The people in them are invented; the shapes
 // are the provider's, after its documentation.
 //
 // It knows nothing of connectors but what Dialect reads of their files.
@@ -18,11 +18,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -125,34 +127,54 @@ func (p *Provider) find(r *http.Request, body []byte) Answer {
 	return a
 }
 
-// one answers for one record of a list below the list's own path, where a file of the
-// list has an object with such an id: otherwise with what it was to answer.
+func exists(dir string) bool {
+	_, err := os.Stat(dir)
+	return err == nil
+}
+
+// flatten notes the scalars of a JSON value by their paths: filters.0.value.
+func flatten(value any, at string, to map[string]string) {
+	below := func(key string) string { return strings.TrimPrefix(at+"."+key, ".") }
+	switch value := value.(type) {
+	case map[string]any:
+		for key, inner := range value {
+			flatten(inner, below(key), to)
+		}
+	case []any:
+		for i, inner := range value {
+			flatten(inner, below(strconv.Itoa(i)), to)
+		}
+	default:
+		to[at] = fmt.Sprint(value)
+	}
+}
+
+// one answers for one record by its id at the end of a path, where any file has an
+// object with such an id: otherwise with what it was to answer.
 func (p *Provider) one(r *http.Request, otherwise Answer) Answer {
-	list, id := path.Split(strings.TrimRight(r.URL.Path, "/"))
-	dir, base := path.Split(path.Clean(list))
-	if r.Method != http.MethodGet || r.URL.Host != p.Host {
+	id := path.Base(r.URL.Path)
+	if r.Method != http.MethodGet || len(id) < 1 {
 		return otherwise
 	}
-	dir = path.Join(p.Dir, dir)
-	entries, _ := os.ReadDir(dir)
-	for _, entry := range entries {
-		name, _, _ := strings.Cut(strings.TrimSuffix(entry.Name(), ".json"), ",")
-		if name != base || entry.IsDir() {
-			continue
+	var record any
+	_ = filepath.WalkDir(p.Dir, func(file string, _ fs.DirEntry, err error) error {
+		if err != nil || record != nil || filepath.Ext(file) != ".json" {
+			return nil
 		}
-		content, _ := os.ReadFile(path.Join(dir, entry.Name()))
+		content, _ := os.ReadFile(file)
 		decoder := json.NewDecoder(bytes.NewReader(content))
 		decoder.UseNumber()
 		var document any
-		if decoder.Decode(&document) != nil {
-			continue
+		if decoder.Decode(&document) == nil {
+			record = search(document, id)
 		}
-		if record := search(document, id); record != nil {
-			body, _ := json.Marshal(record)
-			return Answer{Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: body}
-		}
+		return nil
+	})
+	if record == nil {
+		return otherwise
 	}
-	return otherwise
+	body, _ := json.Marshal(record)
+	return Answer{Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: body}
 }
 
 // search finds the object that has an id among its own values.
@@ -165,13 +187,11 @@ func search(value any, id string) any {
 			}
 		}
 	case map[string]any:
-		for key, field := range v {
-			if strings.HasSuffix(strings.ToLower(key), "id") && fmt.Sprint(field) == id {
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			if key == id || fmt.Sprint(v[key]) == id {
 				return v
 			}
-		}
-		for _, field := range v {
-			if found := search(field, id); found != nil {
+			if found := search(v[key], id); found != nil {
 				return found
 			}
 		}
@@ -181,16 +201,20 @@ func search(value any, id string) any {
 
 // file is the one that fits best, without its extension: with the most parameters.
 func (p *Provider) file(r *http.Request, body []byte) string {
-	var fields map[string]any
-	_ = json.Unmarshal(body, &fields)
+	var document any
+	_ = json.Unmarshal(body, &document)
+	fields := map[string]string{}
+	flatten(document, "", fields)
 	form, _ := url.ParseQuery(string(body))
 	has := func(name, value string) bool {
 		field, inBody := fields[name]
-		return r.URL.Query().Get(name) == value || form.Get(name) == value && value != "" || inBody && fmt.Sprint(field) == value
+		return r.URL.Query().Get(name) == value || form.Get(name) == value && value != "" || inBody && field == value
 	}
 	dir := p.Dir
 	if r.URL.Host != p.Host {
-		dir = path.Join(dir, "@"+r.URL.Host)
+		if other := path.Join(dir, "@"+r.URL.Host); exists(other) {
+			dir = other
+		}
 	}
 	address := cmp.Or(strings.TrimRight(r.URL.Path, "/"), "/index")
 	dir = path.Join(dir, path.Dir(address))

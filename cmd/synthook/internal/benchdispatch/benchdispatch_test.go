@@ -127,7 +127,7 @@ func TestInterrupted(t *testing.T) {
 func TestPartSaysWhatIsWrong(t *testing.T) {
 	var out bytes.Buffer
 	in := strings.NewReader(`{"Do": "serve", "Location": "mysql://x"}`)
-	if err := Part(t.Context(), in, &out); err == nil || !strings.Contains(out.String(), "must be postgres://") {
+	if err := Part(t.Context(), in, &out); err != nil || !strings.Contains(out.String(), "must be postgres://") {
 		t.Errorf("%v, %s", err, out.String())
 	}
 }

@@ -46,6 +46,7 @@ type answer struct {
 }
 
 // Part is what the program does when Run started it: a receiver, a service or the floor.
+// What goes wrong with that is in its answers; its error is that nobody hears them.
 func Part(ctx context.Context, in io.Reader, out io.Writer) error {
 	orders, answers := json.NewDecoder(in), json.NewEncoder(out)
 	var first order
@@ -58,8 +59,7 @@ func Part(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 	do, err := role(ctx, first)
 	if err != nil {
-		_ = answers.Encode(answer{Error: err.Error()})
-		return err
+		return answers.Encode(answer{Error: err.Error()})
 	}
 	for next := first; ; {
 		a, err := do(ctx, next)

