@@ -171,8 +171,10 @@ func (m *Webhooks) Needed(ctx context.Context) (int64, error) {
 	err = m.store.db.QueryRowContext(ctx, `
 		SELECT min(id) FROM (
 			SELECT min(cursor_id) AS id FROM webhooks WHERE enabled
-			UNION ALL SELECT min(event_id) - 1 FROM retries WHERE state = 'pending'
-			UNION ALL SELECT min(cursor_id) FROM replays WHERE state = 'running') AS needed`).Scan(&needed)
+			UNION ALL SELECT min(r.event_id) - 1 FROM retries r JOIN webhooks w ON w.id = r.webhook_id
+				WHERE w.enabled AND r.state = 'pending' AND r.event_id > 0
+			UNION ALL SELECT min(CASE WHEN r.cursor_id > 0 THEN r.cursor_id ELSE 0 END) FROM replays r JOIN webhooks w ON w.id = r.webhook_id
+				WHERE w.enabled AND r.state = 'running' AND r.kind = 'replay') AS needed`).Scan(&needed)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return 0, fmt.Errorf("find oldest needed event: %w", err)
 	}

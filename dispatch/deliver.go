@@ -63,6 +63,9 @@ func (w *worker) advance(d *delivery) {
 // keep writes a parked event's row, and remembers which of its record are parked.
 func (w *worker) keep(d *delivery, r retryRow) {
 	r.event, r.key = d.event.ID, d.key
+	if r.event < 0 {
+		r.content = marshal(d.event)
+	}
 	w.changed()
 	delete(w.batch.removed, r.event)
 	w.batch.parked[r.event] = r
@@ -123,12 +126,18 @@ func (w *worker) send(working context.Context, now time.Time) {
 		}
 		return
 	}
-	for w.inflight < w.config.Concurrency {
-		d := w.pick()
+	w.paceAt = time.Time{}
+	for w.inflight < w.concurrency {
+		if wait := w.pace.wait(now); wait > 0 {
+			w.paceAt = now.Add(wait)
+			break
+		}
+		d := w.pick(now)
 		if d == nil {
 			break
 		}
 		d.probe = false
+		w.pace.spend(now)
 		w.attempt(working, d)
 	}
 	if w.inflight == 0 && len(w.held) > 0 {
@@ -172,13 +181,16 @@ func (w *worker) finish(r attemptResult) {
 		return // still owed, to whoever delivers next
 	}
 	wasDown := w.breaker.down()
+	quiet := v == failing && d.probe && w.breaker.steady() && w.lastError == o.String()
 	w.report(d, o)
 	w.observe(d, o)
-	if v != failing || !d.probe {
+	if w.settings.LogAttempts && d.event.ID > 0 && (v != failing || !d.probe) {
 		// While the endpoint is down its probes are only counted.
 		w.batch.attempts = append(w.batch.attempts, attemptRow{d.event.ID, o})
 	}
-	w.changed()
+	if !quiet {
+		w.changed()
+	}
 	if v == delivered {
 		w.lastError = ""
 	} else {
@@ -262,6 +274,9 @@ func (w *worker) disableIfHopeless(now time.Time) {
 func (w *worker) disable(reason string) {
 	w.changed()
 	w.batch.disable = reason
+	if w.config.NoticeURL != "" {
+		w.batch.noticeAt = time.Now()
+	}
 	w.logger.Error().Str("disabled_reason", reason).Msg("webhook disabled")
 }
 

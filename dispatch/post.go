@@ -158,12 +158,23 @@ func newSender(client *http.Client, userAgent string, timeout time.Duration, con
 
 // post makes one attempt. It never fails: what went wrong is the outcome.
 func (s sender) post(ctx context.Context, t target, e Event) outcome {
-	o := outcome{at: time.Now()}
-	body, err := Body(e, o.at)
+	at := time.Now()
+	body, err := Body(e, at)
 	if err != nil {
-		o.class = classBody
-		return o
+		return outcome{at: at, class: classBody}
 	}
+	return s.send(ctx, t, message{e.UID, at, body})
+}
+
+// message is what an attempt sends.
+type message struct {
+	uid  string // webhook-id
+	at   time.Time
+	body []byte
+}
+
+func (s sender) send(ctx context.Context, t target, m message) outcome {
+	o, body := outcome{at: m.at}, m.body
 	attempt, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(attempt, http.MethodPost, t.url, bytes.NewReader(body))
@@ -171,7 +182,7 @@ func (s sender) post(ctx context.Context, t target, e Event) outcome {
 		o.class = classConnect
 		return o
 	}
-	request.Header = s.headers(t, e, o.at, body)
+	request.Header = s.headers(t, m)
 	response, err := s.transport.RoundTrip(request)
 	if err != nil {
 		o.duration = time.Since(o.at)
@@ -196,17 +207,17 @@ func (s sender) post(ctx context.Context, t target, e Event) outcome {
 	return o
 }
 
-// headers are those of an attempt at a time.
-func (s sender) headers(t target, e Event, at time.Time, body []byte) http.Header {
-	active, all := t.valid(at)
-	seconds := at.Unix()
+// headers are those of an attempt.
+func (s sender) headers(t target, m message) http.Header {
+	active, all := t.valid(m.at)
+	seconds := m.at.Unix()
 	return http.Header{
 		"Content-Type":         {"application/json"},
 		"User-Agent":           {s.userAgent},
-		"x-stackone-signature": {Sign(active, body)},
-		"webhook-id":           {e.UID},
+		"x-stackone-signature": {Sign(active, m.body)},
+		"webhook-id":           {m.uid},
 		"webhook-timestamp":    {strconv.FormatInt(seconds, 10)},
-		"webhook-signature":    {StandardSignature(all, e.UID, seconds, body)},
+		"webhook-signature":    {StandardSignature(all, m.uid, seconds, m.body)},
 		"X-Idempotency-Key":    nil, // not sent: it lets net/http repeat a request that died with an idle connection
 	}
 }

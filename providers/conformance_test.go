@@ -1,7 +1,6 @@
 package providers_test
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,18 +29,19 @@ type trial struct {
 func (c trial) provider(t *testing.T, alter func(r *http.Request, n int, a *emulator.Answer)) (*emulator.Provider, *providers.Client) {
 	t.Helper()
 	p := &emulator.Provider{Dir: "testdata/fixtures/" + c.connector.Name, Host: strings.TrimPrefix(testHost, "http://"), Alter: alter}
-	client, err := c.connector.Open(providers.Target{BaseURL: testHost, Credentials: invented(t, c.connector)}, providers.Options{HTTP: &http.Client{Transport: p}})
+	client, err := c.connector.Open(providers.Target{BaseURL: testHost, Credentials: invented(c.connector)}, providers.Options{HTTP: &http.Client{Transport: p}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p, client
 }
 
-// data is an Alter for what isn't about tokens.
+// data is an Alter for what isn't about tokens: those are asked for elsewhere, or by name.
 func (c trial) data(alter func(r *http.Request, n int, a *emulator.Answer)) func(r *http.Request, n int, a *emulator.Answer) {
 	seen := 0
 	return func(r *http.Request, _ int, a *emulator.Answer) {
-		if c.dialect.Grants(r.URL.Path) {
+		grant := func(path string) bool { return strings.HasSuffix(r.URL.Path, path) }
+		if r.URL.Host != strings.TrimPrefix(testHost, "http://") || slices.ContainsFunc(c.dialect.Grants(), grant) {
 			return
 		}
 		seen++
@@ -98,7 +98,7 @@ var conformance = map[string]func(t *testing.T, c trial){
 			}))
 			got := list(t.Context(), client, c.recordType)
 			wantKind(t, got.err, providers.Auth, strconv.Itoa(status))
-			if asked > 2 { // once more with a new token, where there are tokens
+			if most := 1 + len(c.dialect.Grants()); asked > most {
 				t.Errorf("asked %d times with credentials that a %d refused", asked, status)
 			}
 		}
@@ -186,12 +186,9 @@ var conformance = map[string]func(t *testing.T, c trial){
 	"isn't deceived by a record that goes meanwhile": func(t *testing.T, c trial) {
 		_, whole := c.provider(t, nil)
 		all := list(t.Context(), whole, c.recordType)
-		dropped, pages, first := false, 0, ""
-		_, client := c.provider(t, c.data(func(r *http.Request, n int, a *emulator.Answer) {
-			if first = cmp.Or(first, r.URL.Path); r.URL.Path == first { // else it is a detail, or a child
-				pages++
-			}
-			if pages == 2 && r.URL.Path == first && c.list.Kind() != "none" {
+		dropped := false
+		_, client := c.provider(t, c.data(func(_ *http.Request, n int, a *emulator.Answer) {
+			if n == 2 && c.list.Kind() != "none" {
 				dropped = c.list.Drop(a)
 			}
 		}))
@@ -211,9 +208,6 @@ var conformance = map[string]func(t *testing.T, c trial){
 		_, client := c.provider(t, nil)
 		confirmed := 0
 		ids := list(t.Context(), client, c.recordType).ids
-		if len(ids) == 0 {
-			t.Fatal("nothing is listed")
-		}
 		for _, id := range ids {
 			if there, err := client.Exists(t.Context(), c.recordType, id); err == nil && there {
 				confirmed++

@@ -142,11 +142,28 @@ func (r *records) each(a answer, visit func(spot) error) error {
 		}
 		return nil
 	}
-	if kind := a.document.data[a.document.root()]; kind != '{' && kind != '[' && kind != 'n' {
-		return protocol("the answer is neither an object nor a list")
+	if err := r.plausible(a.document); err != nil {
+		return err
 	}
 	w := within{&a.document, r, visit}
 	return w.at(a.document.root(), spot{}, r.path)
+}
+
+// plausible refuses answers in which nothing is found, and which are no lists either: a
+// text, where the list is below a key, and an object, where * stands for a list's elements.
+func (r *records) plausible(d document) error {
+	root := d.root()
+	if root < 0 {
+		return nil
+	}
+	kind, below := d.data[root], len(r.path[0].keys) > 0
+	switch {
+	case below && kind != '{' && kind != '[' && kind != 'n':
+		return protocol("the answer is neither an object nor a list")
+	case !below && len(r.path) > 1 && kind == '{' && r.shape != "map":
+		return protocol("the answer is an object, where a list is expected")
+	}
+	return nil
 }
 
 // paged is what pages count: the records of a page, or, with * in the path, the elements
@@ -156,10 +173,11 @@ func (r *records) paged(a answer, n int) int {
 		return n
 	}
 	n = 0
-	if at := a.document.find(a.document.root(), r.path[0].keys); at >= 0 {
-		a.document.over(at, func([]byte, int) bool {
+	w := within{document: &a.document}
+	if container := w.document.find(w.document.root(), r.path[0].keys); container >= 0 {
+		_ = w.over(container, func(string, int) error {
 			n++
-			return true
+			return nil
 		})
 	}
 	return n

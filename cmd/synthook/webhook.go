@@ -45,7 +45,7 @@ func (a *app) webhookCreateCommand() *cobra.Command {
 		Use:   "create --url URL --event EVENT …",
 		Short: "Register a webhook; prints its secret",
 		Long: `Registers a webhook and prints its signing secret, which is not shown again. It starts
-with the next event of the log, or with the log's first (--from start).`,
+with the next event of the log, or anywhere in it (--from).`,
 		Example: `  synthook webhook create --url https://example.com/hooks --event 'hris_employees.*' --event ats_candidates.created
   synthook webhook create --url https://example.com/hooks --event '*' --from start --json`,
 		Args: arguments(),
@@ -54,8 +54,9 @@ with the next event of the log, or with the log's first (--from start).`,
 	flags := cmd.Flags()
 	flags.StringVar(&n.URL, "url", "", "URL to POST to; its query string is kept as it is")
 	flags.StringArrayVar(&n.Events, "event", nil, eventsUsage)
-	flags.StringVar(&n.From, "from", "", "Where in the log it starts: now (default) or start")
+	flags.StringVar(&n.From, "from", "", "Where in the log it starts: now (default), start, a time such as 2026-11-22T00:00:00Z, or the id of the first event to get")
 	secret := secretFlag(flags, "Signing secret; default: a generated one")
+	settings := bindWebhookSettings(flags)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		if n.URL == "" {
 			return usageError("--url is missing: where to POST events")
@@ -66,6 +67,7 @@ with the next event of the log, or with the log's first (--from start).`,
 		if n.Secret, err = secret.value(); err != nil {
 			return err
 		}
+		n.WebhookSettings = settings.given()
 		return askAndPrint(a, cmd, post(n, "v1", "webhooks"), describeWebhook)
 	}
 	return cmd
@@ -92,14 +94,15 @@ func (a *app) webhookShowCommand() *cobra.Command {
 func (a *app) webhookUpdateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "update WEBHOOK_ID",
-		Short:   "Change a webhook's URL or events",
-		Example: "  synthook webhook update WEBHOOK_ID --event 'hris_employees.*' --event ats_candidates.deleted",
+		Short:   "Change a webhook's URL, events or settings",
+		Example: "  synthook webhook update WEBHOOK_ID --event 'hris_employees.*' --event ats_candidates.deleted\n  synthook webhook update WEBHOOK_ID --rate 50 --field department --field manager",
 		Args:    arguments("WEBHOOK_ID"),
 	}
+	settings := bindWebhookSettings(cmd.Flags())
 	url := cmd.Flags().String("url", "", "URL to POST to")
 	events := cmd.Flags().StringArray("event", nil, eventsUsage+"; replaces the list")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		var update api.WebhookUpdate
+		update := api.WebhookUpdate{WebhookSettings: settings.given()}
 		if cmd.Flags().Changed("url") {
 			update.URL = url
 		}
@@ -107,7 +110,7 @@ func (a *app) webhookUpdateCommand() *cobra.Command {
 			update.Events = events
 		}
 		if !givesAny(cmd) {
-			return usageError("nothing to change: give --url or --event")
+			return usageError("nothing to change: give --url, --event or a setting (see --help)")
 		}
 		return askAndPrint(a, cmd, patch(update, "v1", "webhooks", args[0]), describeWebhook)
 	}
@@ -201,6 +204,7 @@ func describeWebhook(w io.Writer, h api.Webhook) {
 	field(w, "project", h.ProjectID)
 	field(w, "URL", h.URL)
 	field(w, "events", strings.Join(h.Events, " "))
+	describeSettings(w, h.WebhookSettings)
 	field(w, "state", stateAndReason(h.State, h.DisabledReason))
 	field(w, "last error", h.LastError)
 	field(w, "failing since", momentOf(h.FailingSince))

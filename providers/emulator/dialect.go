@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,26 +85,19 @@ func (a *authentication) UnmarshalYAML(data []byte) error {
 	return yaml.Unmarshal(data, (*plain)(a))
 }
 
-var substitution = regexp.MustCompile(`\$\{[^}]*\}`)
-
-// Grants tells whether a token or a session is asked for at a path.
-func (d *Dialect) Grants(path string) bool {
+// Grants are the paths at which the connector asks for tokens and sessions.
+func (d *Dialect) Grants() []string {
+	var paths []string
 	for _, address := range []string{d.Auth.Token.Get, d.Auth.Token.Post, d.Auth.Session.Get, d.Auth.Session.Post} {
-		if address == "" {
-			continue
-		}
-		pattern := ""
-		for i, literal := range substitution.Split(regexp.MustCompile(`^https?://[^/]*`).ReplaceAllString(address, ""), -1) {
-			if i > 0 {
-				pattern += "[^/]+"
+		if address != "" {
+			_, rest, found := strings.Cut(address, "://")
+			if _, path, ok := strings.Cut(rest, "/"); found && ok {
+				address = "/" + path
 			}
-			pattern += regexp.QuoteMeta(literal)
-		}
-		if regexp.MustCompile(pattern + "$").MatchString(path) {
-			return true
+			paths = append(paths, address)
 		}
 	}
-	return false
+	return paths
 }
 
 // SyncToken tells whether changes are asked for with a token of the provider's.
@@ -160,9 +152,7 @@ type List struct{ list }
 func (l List) Kind() string { return l.Page.Kind }
 
 // MayMiss tells whether an answer without the list's place is an empty list.
-func (l List) MayMiss() bool {
-	return slices.Contains(l.Records.Empty, "missing") || strings.HasPrefix(l.Records.Path, "*")
-}
+func (l List) MayMiss() bool { return slices.Contains(l.Records.Empty, "missing") }
 
 // Total tells whether answers give the number of records.
 func (l List) Total() bool { return l.Page.Total != "" }
@@ -197,7 +187,8 @@ func (l List) records(a *Answer, change func([]any) []any) {
 		case []any:
 			return change(v)
 		case map[string]any:
-			if len(change([]any{v})) == 0 {
+			// Without a * or a shape, an object is no list: a record's detail, say.
+			if (l.Records.Shape != "" || strings.Contains(l.Records.Path, "*")) && len(change([]any{v})) == 0 {
 				return map[string]any{}
 			}
 		}

@@ -1,11 +1,11 @@
 // Package emulator answers as a provider would, from files, for the tests of connectors.
 //
 // The files are laid out by URL path below a folder, those of another host than the
-// account's below @HOST where there is such a folder. A file's name goes on with the parameters it stands for, of the
-// query, of a form or of a JSON body: employees,offset=2.json. NAME.headers beside it, or
+// account's below @HOST. A file's name goes on with the parameters it stands for, of the
+// query, of a form or of a JSON body: employees,offset=2.json, search,filters.0.value=12.json. NAME.headers beside it, or
 // in its place, holds headers of the answer, and its status where that isn't 200. In both,
-// ${HOST} is where the provider is reached. A record that stands in any file is answered at
-// a path that ends with its id, too, without a file of its own. The people in them are invented; the shapes
+// ${HOST} is where the provider is reached. A record of a list is answered below the
+// list's path, too, without a file of its own. The people in them are invented; the shapes
 // are the provider's, after its documentation.
 //
 // It knows nothing of connectors but what Dialect reads of their files.
@@ -18,13 +18,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -127,54 +125,34 @@ func (p *Provider) find(r *http.Request, body []byte) Answer {
 	return a
 }
 
-func exists(dir string) bool {
-	_, err := os.Stat(dir)
-	return err == nil
-}
-
-// flatten notes the scalars of a JSON value by their paths: filters.0.value.
-func flatten(value any, at string, to map[string]string) {
-	below := func(key string) string { return strings.TrimPrefix(at+"."+key, ".") }
-	switch value := value.(type) {
-	case map[string]any:
-		for key, inner := range value {
-			flatten(inner, below(key), to)
-		}
-	case []any:
-		for i, inner := range value {
-			flatten(inner, below(strconv.Itoa(i)), to)
-		}
-	default:
-		to[at] = fmt.Sprint(value)
-	}
-}
-
-// one answers for one record by its id at the end of a path, where any file has an
-// object with such an id: otherwise with what it was to answer.
+// one answers for one record of a list below the list's own path, where a file of the
+// list has an object with such an id: otherwise with what it was to answer.
 func (p *Provider) one(r *http.Request, otherwise Answer) Answer {
-	id := path.Base(r.URL.Path)
-	if r.Method != http.MethodGet || len(id) < 1 {
+	list, id := path.Split(strings.TrimRight(r.URL.Path, "/"))
+	dir, base := path.Split(path.Clean(list))
+	if r.Method != http.MethodGet || r.URL.Host != p.Host {
 		return otherwise
 	}
-	var record any
-	_ = filepath.WalkDir(p.Dir, func(file string, _ fs.DirEntry, err error) error {
-		if err != nil || record != nil || filepath.Ext(file) != ".json" {
-			return nil
+	dir = path.Join(p.Dir, dir)
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		name, _, _ := strings.Cut(strings.TrimSuffix(entry.Name(), ".json"), ",")
+		if name != base || entry.IsDir() {
+			continue
 		}
-		content, _ := os.ReadFile(file)
+		content, _ := os.ReadFile(path.Join(dir, entry.Name()))
 		decoder := json.NewDecoder(bytes.NewReader(content))
 		decoder.UseNumber()
 		var document any
-		if decoder.Decode(&document) == nil {
-			record = search(document, id)
+		if decoder.Decode(&document) != nil {
+			continue
 		}
-		return nil
-	})
-	if record == nil {
-		return otherwise
+		if record := search(document, id); record != nil {
+			body, _ := json.Marshal(record)
+			return Answer{Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: body}
+		}
 	}
-	body, _ := json.Marshal(record)
-	return Answer{Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: body}
+	return otherwise
 }
 
 // search finds the object that has an id among its own values.
@@ -187,11 +165,13 @@ func search(value any, id string) any {
 			}
 		}
 	case map[string]any:
-		for _, key := range slices.Sorted(maps.Keys(v)) {
-			if key == id || fmt.Sprint(v[key]) == id {
+		for key, field := range v {
+			if strings.HasSuffix(strings.ToLower(key), "id") && fmt.Sprint(field) == id {
 				return v
 			}
-			if found := search(v[key], id); found != nil {
+		}
+		for _, field := range v {
+			if found := search(field, id); found != nil {
 				return found
 			}
 		}
@@ -201,10 +181,11 @@ func search(value any, id string) any {
 
 // file is the one that fits best, without its extension: with the most parameters.
 func (p *Provider) file(r *http.Request, body []byte) string {
-	var document any
-	_ = json.Unmarshal(body, &document)
 	fields := map[string]string{}
-	flatten(document, "", fields)
+	var document any
+	if json.Unmarshal(body, &document) == nil {
+		flatten(document, "", fields)
+	}
 	form, _ := url.ParseQuery(string(body))
 	has := func(name, value string) bool {
 		field, inBody := fields[name]
@@ -212,9 +193,7 @@ func (p *Provider) file(r *http.Request, body []byte) string {
 	}
 	dir := p.Dir
 	if r.URL.Host != p.Host {
-		if other := path.Join(dir, "@"+r.URL.Host); exists(other) {
-			dir = other
-		}
+		dir = path.Join(dir, "@"+r.URL.Host)
 	}
 	address := cmp.Or(strings.TrimRight(r.URL.Path, "/"), "/index")
 	dir = path.Join(dir, path.Dir(address))
@@ -233,4 +212,21 @@ func (p *Provider) file(r *http.Request, body []byte) string {
 		}
 	}
 	return best
+}
+
+// flatten notes the scalars of a JSON value by their paths: filters.0.value.
+func flatten(value any, at string, to map[string]string) {
+	below := func(key string) string { return strings.TrimPrefix(at+"."+key, ".") }
+	switch value := value.(type) {
+	case map[string]any:
+		for key, inner := range value {
+			flatten(inner, below(key), to)
+		}
+	case []any:
+		for i, inner := range value {
+			flatten(inner, below(strconv.Itoa(i)), to)
+		}
+	default:
+		to[at] = fmt.Sprint(value)
+	}
 }

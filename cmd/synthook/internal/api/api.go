@@ -75,6 +75,7 @@ func New(c Config) (*API, error) {
 	a.eventRoutes()
 	a.replayRoutes()
 	a.auditRoutes()
+	a.resyncRoutes()
 	a.healthRoutes()
 	a.mux.HandleFunc("GET /metrics", a.metrics)
 	return a, a.documentRoutes()

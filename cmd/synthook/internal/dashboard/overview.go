@@ -166,7 +166,11 @@ func streamProblem(s poller.Stream, state string) problem {
 	name := s.Provider + " " + frame.Words(s.RecordType)
 	switch state {
 	case poller.StreamQuarantined:
-		p.What, p.Why = name+": "+frame.Plural(s.Quarantine.Missing, "missing record")+" held", "Too many to believe at once. Look at the evidence, then approve or reject."
+		held := frame.Plural(s.Quarantine.Missing, "missing record")
+		if s.Quarantine.Missing == 0 {
+			held = frame.Plural(int(s.Quarantine.Updated), "updated record")
+		}
+		p.What, p.Why = name+": "+held+" held", "Too many to believe at once. Look at the evidence, then approve or reject."
 	case poller.StreamFailing:
 		p.Tone, p.What, p.Why = "bad", name+" could not be polled", s.LastError
 	default:
