@@ -88,11 +88,13 @@ type plan struct {
 func (d *Difference) plan(c Commit, partSize int) *plan {
 	p := &plan{Difference: d, next: d.state, stored: d.listing}
 	p.next.Recipe = c.Recipe
-	relaid := d.state.Version != 0 && d.listing.fields.Layout != d.state.Fields.Layout
+	relaid := d.state.Version != 0 && d.listing.fields.Layout != d.state.Fields.Layout && d.partial == nil
 	if d.unchanged && c.Rebase == nil && !relaid {
 		return p
 	}
-	p.next.Fields = d.listing.fields
+	if d.partial == nil || d.findsFields() {
+		p.next.Fields = d.listing.fields
+	}
 	p.deleted.ids, p.kept.ids = d.missing.ids, d.missing.ids // appended to no more
 	for _, r := range d.missing.records {
 		if c.Delete != nil && c.Delete(r.place) {
@@ -256,11 +258,11 @@ func (p *plan) encodeRun() (run, fields []byte) {
 		add(r, plain, p.deleted.id(r))
 	}
 	slices.SortFunc(all, func(a, b runEntry) int { return cmp.Compare(a.place, b.place) })
-	w := rowWriter{names: len(p.next.Fields.Names)}
-	w.begin()
+	w := rowWriter{Fields: p.next.Fields}
+	w.begin(len(w.Names))
 	for _, e := range all {
 		if e.fingerprint == 0 {
-			w.addUnknown()
+			w.addRow(nil)
 		} else {
 			w.add(p.listing, e.of)
 		}

@@ -15,8 +15,8 @@ import (
 // more, ErrCorrupt when what is stored can't be believed.
 func (s *Store) Compare(ctx context.Context, st State, l *Listing) (*Difference, error) {
 	d := &Difference{state: st, listing: l}
-	if d.findsFields() && !l.fields.continues(st.Fields) {
-		return nil, fmt.Errorf("compare stream %d: the names of fields don't continue those that are stored", st.StreamID)
+	if err := d.checkFields(); err != nil {
+		return nil, fmt.Errorf("compare stream %d: %w", st.StreamID, err)
 	}
 	if st.Version == 0 {
 		d.takeAll(s.partSize)
@@ -81,10 +81,11 @@ type comparison struct {
 
 	pending []pending
 
+	evidence *evidence // for the fields that changed; nil: nobody asks
+
 	// What a partial listing says is gone: ids in their stored form, and places, ascending.
 	gone       map[string]bool
 	gonePlaces []uint64
-	evidence   *evidence // for the fields that changed; nil: nobody asks
 }
 
 // settleDiffering settles the parts whose digests differ and returns those that still do.

@@ -27,7 +27,8 @@ type Difference struct {
 	shared           map[uint64]bool // places that two records have, here or there
 	touched          []touch         // what the runs hold of each part
 
-	partial    *comparison                // not nil: the listing says nothing about absence
+	partial *comparison // not nil: the listing says nothing about absence
+
 	changed    []diff.FieldSet            // of updated; nil: not known of any
 	fieldNames map[diff.FieldSet][]string // that were asked for
 }

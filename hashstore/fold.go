@@ -71,7 +71,7 @@ func (p *plan) writeBase(ctx context.Context, tx *sql.Tx) error {
 	if err := p.clearRuns(ctx, tx); err != nil {
 		return err
 	}
-	w := partWriter{plan: p, keep: p.kept.records, rows: rowWriter{names: len(p.next.Fields.Names)}}
+	w := partWriter{plan: p, keep: p.kept.records, rows: rowWriter{Fields: p.next.Fields}}
 	for part := range 1 << p.next.Bits {
 		how := touchEntries | touchMembers
 		if !p.all {
@@ -114,12 +114,12 @@ func (w *partWriter) write(ctx context.Context, tx *sql.Tx, part int, how touch)
 		return nil
 	}
 	w.gather(part, keep)
-	return w.store(ctx, tx, part, how, w.rows.sealed(checksum(w.entries, 0)))
+	return w.store(ctx, tx, part, how)
 }
 
-// store writes the entries at hand and the digests beside them, and the ids where members
-// came or went.
-func (w *partWriter) store(ctx context.Context, tx *sql.Tx, part int, how touch, fields []byte) error {
+// store writes the entries at hand, and the ids where members came or went.
+func (w *partWriter) store(ctx context.Context, tx *sql.Tx, part int, how touch) error {
+	fields := w.rows.sealed(checksum(w.entries, 0))
 	if how&touchMembers == 0 {
 		result, err := tx.ExecContext(ctx, `UPDATE stream_parts SET entries = $1, fields = $2 WHERE stream_id = $3 AND part = $4`,
 			seal(w.entries, 0), fields, w.state.StreamID, part)
@@ -146,12 +146,12 @@ func (w *partWriter) store(ctx context.Context, tx *sql.Tx, part int, how touch,
 func (w *partWriter) gather(part int, keep []record) {
 	w.base.settle(part, w.next.Bits, &w.stored.list, &w.sorter)
 	w.entries, w.ids = w.entries[:0], w.ids[:0]
-	w.rows.begin()
+	w.rows.begin(len(w.rows.Names))
 	add := func(l *list, r record) {
 		w.entries = appendEntry(w.entries, r.place, r.fingerprint)
 		w.ids = append(w.ids, l.id(r)...)
 		if l == &w.kept {
-			w.rows.addUnknown()
+			w.rows.addRow(nil)
 		} else {
 			w.rows.add(w.stored, r)
 		}

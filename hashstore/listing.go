@@ -69,7 +69,7 @@ func (l *Listing) Remove(ids map[string]bool) {
 func (l *Listing) stored(r record) []byte {
 	end := int(r.id) + len(l.id(r))
 	if l.rowed {
-		end += 1 + 2*int(l.ids[end]&^settledRow)
+		end += 1 + 2*int(l.ids[end])
 	}
 	return l.ids[r.id:end]
 }

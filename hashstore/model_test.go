@@ -237,7 +237,27 @@ func (m *model) check(before State) {
 	if len(m.known) > 0 {
 		m.expect("stored", ids(all.Missing()), slices.Collect(maps.Keys(m.known)))
 	}
+	m.walk()
 	m.sizes(st)
+}
+
+// walk reads the stream in ranges that begin where the one before has ended.
+func (m *model) walk() {
+	var walked []string
+	ranges := slices.Sorted(slices.Values([]uint64{m.random.Uint64(), m.random.Uint64(), m.random.Uint64(), 1<<64 - 1}))
+	from := uint64(0)
+	for _, to := range ranges {
+		items := must[[]Item](m.t)(m.store.Walk(m.t.Context(), m.stream, from, to))
+		for i, item := range items {
+			if item.Place != m.place(item.ID) || item.Place < from || item.Place > to || i > 0 && items[i-1].Place > item.Place {
+				m.t.Fatalf("walked %+v from %x to %x", item, from, to)
+			}
+			walked = append(walked, item.ID)
+		}
+		from = to + 1
+	}
+	slices.Sort(walked)
+	m.expect("walked", walked, slices.Collect(maps.Keys(m.known)))
 }
 
 // sizes checks the book-keeping that decides about folds.

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/synthook/synthook/diff"
 )
 
 // ComparePartial finds what a listing that says nothing about absence adds to the state
@@ -21,10 +23,10 @@ func (s *Store) ComparePartial(ctx context.Context, st State, l, gone *Listing) 
 	if st.Version == 0 {
 		return s.Compare(ctx, st, l)
 	}
-	if l.fields.Layout != st.Fields.Layout || !l.fields.continues(st.Fields) {
-		return nil, fmt.Errorf("compare stream %d in part: only a complete listing changes what is kept of fields", st.StreamID)
-	}
 	d := &Difference{state: st, listing: l, sums: slices.Clone(st.digests)}
+	if err := d.checkFields(); err != nil {
+		return nil, fmt.Errorf("compare stream %d in part: %w", st.StreamID, err)
+	}
 	c := &comparison{Difference: d, gone: map[string]bool{}}
 	d.partial = c
 	reached := make([]bool, 1<<st.Bits)
@@ -88,8 +90,8 @@ func (p *plan) planStoredFold(partSize int) {
 // foldStored writes the parts of next, the last one first: a part that is cut in several
 // lands behind those that are yet to be read, or in its own place.
 func (p *plan) foldStored(ctx context.Context, tx *sql.Tx) error {
-	f := &storedFold{partWriter: partWriter{plan: p}, digests: make([]uint64, 1<<p.next.Bits), pieces: 1 << (p.next.Bits - p.state.Bits)}
-	if err := f.readRows(ctx, tx); err != nil {
+	f := &storedFold{partWriter: partWriter{plan: p, rows: rowWriter{Fields: p.next.Fields}}, fields: diff.NewFieldComparer(p.next.Fields.Names), digests: make([]uint64, 1<<p.next.Bits), pieces: 1 << (p.next.Bits - p.state.Bits)}
+	if err := f.readRuns(ctx, tx); err != nil {
 		return err
 	}
 	for part := 1<<p.state.Bits - 1; part >= 0; part-- {
@@ -114,7 +116,9 @@ type storedFold struct {
 	partWriter
 	pieces  int      // parts of next that a part of state becomes
 	digests []uint64 // of next; where all parts are written
-	known   *knownRows
+
+	fields *diff.FieldComparer
+	inRuns map[uint64][]uint16 // the newest digests of fields in runs, by place; nil: not known
 }
 
 func (f *storedFold) fold(ctx context.Context, tx *sql.Tx, part int, how touch) error {
@@ -134,20 +138,21 @@ func (f *storedFold) fold(ctx context.Context, tx *sql.Tx, part int, how touch) 
 	slices.SortFunc(all, func(a, b placed) int {
 		return cmp.Or(cmp.Compare(a.place, b.place), bytes.Compare(a.id, b.id))
 	})
+	width := f.width(all)
 	if f.all {
 		how = touchEntries | touchMembers
 	}
 	for piece := part * f.pieces; piece < (part+1)*f.pieces; piece++ {
 		f.entries, f.ids = f.entries[:0], f.ids[:0]
-		f.known.begin()
+		f.rows.begin(width)
 		for len(all) > 0 && partOf(all[0].place, f.next.Bits) == piece {
-			f.known.write(all[0], len(known[all[0].place]) > 1)
 			f.entries = appendEntry(f.entries, all[0].place, all[0].fingerprint)
 			f.ids = append(f.ids, all[0].id...)
+			f.rows.addRow(f.fields.Narrow(all[0].row, width))
 			f.digests[piece] += all[0].fingerprint
 			all = all[1:]
 		}
-		if err := f.store(ctx, tx, piece, how, f.known.sealed(checksum(f.entries, 0))); err != nil {
+		if err := f.store(ctx, tx, piece, how); err != nil {
 			return err
 		}
 	}
@@ -163,7 +168,8 @@ type placed struct {
 // read returns what is known of a part of state.
 func (f *storedFold) read(ctx context.Context, tx *sql.Tx, part int) (map[uint64][]knownID, error) {
 	var entries, ids, fields []byte
-	err := tx.QueryRowContext(ctx, `SELECT entries, ids, fields FROM stream_parts WHERE stream_id = $1 AND part = $2`, f.state.StreamID, part).Scan(&entries, &ids, &fields)
+	err := tx.QueryRowContext(ctx, `SELECT entries, ids, fields FROM stream_parts WHERE stream_id = $1 AND part = $2`, f.state.StreamID, part).
+		Scan(&entries, &ids, &fields)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
 	}
@@ -174,10 +180,11 @@ func (f *storedFold) read(ctx context.Context, tx *sql.Tx, part int) (map[uint64
 	if ids, err = unsealIDs(ids, part, base.size, base.places); err != nil {
 		return nil, err
 	}
-	if err := f.known.take(part, entries, fields); err != nil {
-		return nil, err
+	known, err := f.partial.knowByID(base, ids)
+	if err != nil || f.rows.Layout == "" {
+		return known, err
 	}
-	return f.partial.knowByID(base, ids)
+	return known, f.knowRows(known, entries, fields)
 }
 
 // change makes the changes of this commit in what is known of a part.
@@ -187,12 +194,10 @@ func (f *storedFold) change(known map[uint64][]knownID, part int) error {
 	}
 	for _, i := range within(f.created, func(i int) int { return partOf(f.groups.records[i].place, f.state.Bits) }, part) {
 		r := f.groups.records[i]
-		f.known.replace(f.listing, r)
-		known[r.place] = append(known[r.place], knownID{f.listing.id(r), r.fingerprint})
+		known[r.place] = append(known[r.place], knownID{f.listing.id(r), r.fingerprint, f.rowOf(r)})
 	}
 	for _, i := range within(f.updated, func(i int) int { return partOf(f.groups.records[i].place, f.state.Bits) }, part) {
 		r := f.groups.records[i]
-		f.known.replace(f.listing, r)
 		there := known[r.place]
 		at := find(there, f.listing.id(r))
 		if at < 0 && len(there) == 1 {
@@ -201,7 +206,7 @@ func (f *storedFold) change(known map[uint64][]knownID, part int) error {
 		if at < 0 {
 			return corrupt("a record that is updated is not in the part")
 		}
-		there[at].fingerprint = r.fingerprint
+		there[at].fingerprint, there[at].row = r.fingerprint, f.rowOf(r)
 	}
 	for _, r := range within(f.deleted.records, func(r record) int { return partOf(r.place, f.state.Bits) }, part) {
 		at := find(known[r.place], f.deleted.id(r))

@@ -62,6 +62,7 @@ func (c *comparison) restoreOrder() {
 type knownID struct {
 	id          []byte
 	fingerprint uint64
+	row         []uint16 // digests of its fields; nil: not known, or not asked for
 }
 
 func find(known []knownID, id []byte) int {
@@ -74,7 +75,7 @@ func (c *comparison) knowByID(p pending, ids []byte) (map[uint64][]knownID, erro
 	for i := range p.size {
 		id, rest, _ := cutID(ids)
 		e := entryAt(p.entries, i)
-		known[e.Place], ids = append(known[e.Place], knownID{bytes.Clone(id), e.Fingerprint}), rest
+		known[e.Place], ids = append(known[e.Place], knownID{id: bytes.Clone(id), fingerprint: e.Fingerprint}), rest
 	}
 	for _, r := range c.runs.part(p.part) {
 		there, at := known[r.place], 0

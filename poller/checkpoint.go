@@ -156,7 +156,7 @@ func (a *attempt) restore(ctx context.Context, w *walk, p position) error {
 		if kind == "gone" && seq < p.Seq {
 			continue // said before; the last word counts
 		}
-		if err := into[kind].AddSegment(segment); err != nil {
+		if _, err := into[kind].AddSegment(segment); err != nil {
 			return err
 		}
 	}
@@ -322,8 +322,11 @@ func (a *attempt) keepSegments(ctx context.Context, tx *sql.Tx, w *walk, seq int
 		if l.Len() == 0 {
 			continue
 		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO listing_segments (stream_id, seq, kind, segment) VALUES ($1, $2, $3, $4)`,
-			a.streamID, seq, kind, l.Segment(true)); err != nil {
+		segment, err := l.Segment()
+		if err == nil {
+			_, err = tx.ExecContext(ctx, `INSERT INTO listing_segments (stream_id, seq, kind, segment) VALUES ($1, $2, $3, $4)`, a.streamID, seq, kind, segment)
+		}
+		if err != nil {
 			return fmt.Errorf("keep listing: %w", err)
 		}
 	}

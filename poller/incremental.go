@@ -55,7 +55,7 @@ func (a *attempt) listChanges(ctx context.Context) error {
 	}
 	f := a.find
 	f.fields = changedFieldsOf(d)
-	f.difference, f.partial, f.listed, f.known = a.sift(d), true, a.result.Records, a.state.Records
+	f.difference, f.partial, f.listed, f.known = a.sift(d, a.before), true, a.result.Records, a.state.Records
 	after := memory{Latest: cmp.Or(w.validators, before.Latest)}
 	if d.Unchanged() { // else a validator of what was before could hide that a change is taken back
 		after.Full = before.Full

@@ -92,7 +92,6 @@ func TestSequencesOfPollsOnADatabase(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		sequence(t, r.config.Catalog, func(w *world, emit bool, trust trust) (subject, error) {
 			p := r.poller
-			w.sifts = true
 			if rapid.Bool().Draw(t, "checkpoints") {
 				p, w.kept = keeper, true
 			}
@@ -271,12 +270,6 @@ func (h *history) heed(moods bool) {
 	h.anew = true
 }
 
-// untold tells whether a change from a to b has to be told: where changed fields are known, not
-// one in what does not count from now on.
-func (h *history) untold(a, b version) bool {
-	return !h.same(a, b) && (a.content != b.content || !h.sifts || h.heeds)
-}
-
 // same compares as what is known is compared.
 func (h *history) same(a, b version) bool {
 	return a.content == b.content && (!h.by || a.mood == b.mood)
@@ -414,7 +407,7 @@ func (h *history) forget(id string) {
 // checkAllTold checks that what was read has been told.
 func (h *history) checkAllTold(read map[string]version) {
 	for id, version := range read {
-		if h.untold(h.told[id], version) {
+		if !h.same(h.told[id], version) {
 			h.Fatalf("%s was listed with version %v, and %v is told", id, version, h.told[id])
 		}
 		h.told[id] = version // what does not count is not told, and known from now on

@@ -102,7 +102,7 @@ func (a *attempt) run(ctx context.Context) error {
 	}
 	f := a.find
 	f.fields = changedFieldsOf(d)
-	f.difference, f.listed, f.onePage, f.known = a.sift(d), a.result.Records, w.onePage(a.state.Records), a.state.Records
+	f.difference, f.listed, f.onePage, f.known = a.sift(d, a.before), a.result.Records, w.onePage(a.state.Records), a.state.Records
 	for item := range d.Missing() {
 		if w.said[item.ID] {
 			f.gone = append(f.gone, item.Place) // by place, as Missing is

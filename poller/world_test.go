@@ -31,7 +31,6 @@ type world struct {
 	filters  bool // it can be asked for changes alone
 	tombs    bool // and says then what is gone
 	kept     bool // its listings have checkpoints
-	sifts    bool // whoever polls it knows which fields changed
 
 	records []*fact // in the order of the list
 	gone    []*fact

@@ -31,6 +31,7 @@ type Settings struct {
 	PollConcurrency      int           // polls at the same time in this process
 	EventRetention       time.Duration // age at which events leave the log; 0: never
 	AttemptRetention     time.Duration // age at which attempts are forgotten; 0: never
+	OperatorURL          string        // told of webhooks that were disabled by their endpoints; "": nobody is
 	ShutdownTimeout      time.Duration // longest time that an orderly end may take
 	LogLevel             zerolog.Level
 	LogFormat            string // json or console
@@ -100,6 +101,7 @@ func table(s *Settings) []Setting {
 		{"event-retention", Service, "2160h", "a duration of at least 1h, such as 2160h; 0 keeps everything",
 			"Age at which events leave the log (never before every enabled webhook is past them), and polls the record", false, retentionValue{&s.EventRetention}},
 		{"attempt-retention", Service, "720h", "a duration of at least 1h, such as 720h; 0 keeps everything", "Age at which delivery attempts are forgotten", false, retentionValue{&s.AttemptRetention}},
+		{"operator-url", Service, "", "an http:// or https:// URL", "URL that is told of webhooks that were disabled by their endpoints", false, endpointValue{&s.OperatorURL}},
 		{"shutdown-timeout", Service, "20s", "a duration of at least 1s, such as 20s", "Longest time that an orderly end may take", false, durationValue{&s.ShutdownTimeout, time.Second}},
 		{"log-level", Service, "info", "trace, debug, info, warn or error", "Least level that is logged", false, levelValue{&s.LogLevel}},
 		{"log-format", Service, "json", "json or console", "Form of the log on standard error", false, choiceValue{&s.LogFormat, []string{"json", "console"}}},
