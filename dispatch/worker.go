@@ -39,6 +39,9 @@ type worker struct {
 	stopping  chan struct{}
 	stopOnce  sync.Once
 	ended     chan struct{}
+	project   string // whose events it gets
+	told      int64  // there are no events of the project behind it that the worker wasn't told of
+	news      chan news
 	unread    atomic.Bool            // the log has grown
 	wanted    atomic.Pointer[string] // the replay that should run
 
@@ -86,6 +89,7 @@ type attemptResult struct {
 func newWorker(d *Dispatcher, s standing) *worker {
 	w := &worker{
 		config: d.config, store: d.store, sender: d.sender, lease: s.lease, updatedAt: s.updatedAt,
+		project: s.project, news: make(chan news, 1),
 		logger: d.config.Logger.With().Str("webhook_id", s.webhook).Logger(),
 		wake:   make(chan struct{}, 1), stopping: make(chan struct{}), ended: make(chan struct{}),
 		results: make(chan attemptResult, MostConcurrency), inbox: make(chan func(), 8),
