@@ -23,6 +23,11 @@
 //   - What [Rules] ignore is left out, and the query and fragment of a signed URL.
 //
 // Two records have equal canonical bytes exactly when they are equal in this sense.
+//
+// # Fields
+//
+// Beside a fingerprint, small digests of a record's fields ([FieldDigester]) say which of
+// them changed, and never a value.
 package diff
 
 import (
@@ -57,7 +62,8 @@ type Canonicalizer struct {
 	rules       []path
 	keepQueries bool
 	root        *shape
-	learned     int // members in root and below
+	learned     int            // members in root and below
+	fields      *FieldDigester // takes the members of each record; nil: nobody does
 
 	// While a record is read:
 	data  []byte // the record
@@ -110,7 +116,7 @@ func (c *Canonicalizer) canonical(record []byte) ([]byte, error) {
 		c.fail(p, "more data after the value")
 		return nil, c.err
 	}
-	if !v.written {
+	if v.in != inOut {
 		return record[v.start:v.end], nil
 	}
 	return c.out, nil

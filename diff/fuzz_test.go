@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // fuzzRules cut and sort something in most of what a fuzzer makes up.
@@ -49,6 +51,53 @@ func FuzzCanonical(f *testing.F) {
 				if !slices.Equal(digestsIn(t, d, string(record)), digestsIn(t, d, string(got))) {
 					t.Fatalf("%q and its form %q have other digests", record, got)
 				}
+			}
+		}
+	})
+}
+
+// FuzzFields holds the digests of two records against the slow reference: the sum is the
+// canonical form's, the spelling means nothing, and the fields that differ are those that
+// have other texts.
+func FuzzFields(f *testing.F) {
+	for _, seed := range [][2]string{
+		{`{"id":1,"a":{"b":1,"c":[{}]},"z":null}`, `{"z":2,"a":{"c":[{}],"b":2},"id":1}`}, {`{"a":{"b":{"c":"\"}"}}}`, `{"a":{"b":{}},"a":{"b":{"c":1.0}}}`},
+		{`{"c":{"x":1,"bo@example.com":2}}`, `{"c":{"x":1,"bo@example.com":3}}`}, {`{"a":[1]}`, `{"a":{}}`}, {`[]`, `{"\u0061":1}`}, {"{\"\xff\":1}", `{"":1}`},
+		{`{"c":{"a":{},"b":"}"},"x.y":{"b":1}}`, `{"c":{"a":"\\","b":"}"},"x.y":{"b":2}}`}, {`{"a":"https://h/p?sig=1&se=2"}`, `{"a":"https://h/p?sig=2&se=2"}`}, {`{`, `}`},
+	} {
+		f.Add([]byte(seed[0]), []byte(seed[1]))
+	}
+	paths := []string{"a.b.c", "c.*", `x\.y.b`}
+	f.Fuzz(func(t *testing.T, one, two []byte) {
+		for _, rules := range fuzzRules {
+			c := canonicalizer(t, rules)
+			a, err := c.Append(nil, one)
+			if err != nil {
+				return
+			}
+			b, err := c.Append(nil, two)
+			if err != nil {
+				return
+			}
+			d := fieldDigester(t, rules, paths, nil)
+			if sum, _, _ := d.Sum(one, 1); sum != xxhash.Sum64(a) {
+				t.Fatalf("%q has the sum %x beside its digests", one, sum)
+			}
+			_, rows := rows(t, d, string(one), string(two), string(a), string(b))
+			if !slices.Equal(rows[0], rows[2]) || !slices.Equal(rows[1], rows[3]) {
+				t.Fatalf("%q and %q, or %q and %q, have other digests", one, a, two, b)
+			}
+			names, changed := surelyChanged(t, rules, paths, string(one), string(two))
+			old, now := referenceFields(one, rules, paths, names), referenceFields(two, rules, paths, names)
+			var want []string
+			for _, name := range names {
+				if old[name] != now[name] && len(old) > 0 && len(now) > 0 {
+					want = append(want, name)
+				}
+			}
+			slices.Sort(want)
+			if got := namesIn(names, changed); got != strings.Join(want, " ") {
+				t.Fatalf("%q and %q differ in %q, want %q", one, two, got, want)
 			}
 		}
 	})

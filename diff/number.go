@@ -20,7 +20,7 @@ func (c *Canonicalizer) number(p int) (span, int) {
 	}
 	if p >= len(c.data) || c.data[p] != '.' && c.data[p]|0x20 != 'e' {
 		if c.data[p-1] != '0' || p == start+1 { // no zeros to move, or just 0
-			return span{start: start, end: p}, p
+			return span{start: start, end: p, in: inData}, p
 		}
 		return c.decimal(c.data[start:whole], c.data[whole:p], nil, nil), p
 	}
@@ -64,13 +64,13 @@ func (c *Canonicalizer) decimal(sign, integer, fraction, exponent []byte) span {
 	digits := bytes.TrimLeft(c.out[start+len(sign):], "0")
 	if len(digits) == 0 {
 		c.out = append(c.out[:start], '0')
-		return span{start: start, end: len(c.out), written: true}
+		return span{start: start, end: len(c.out), in: inOut}
 	}
 	significant := bytes.TrimRight(digits, "0")
 	shift := int64(len(digits)-len(significant)) - int64(len(fraction))
 	c.out = append(c.out[:start+len(sign)], significant...)
 	c.out = appendExponent(c.out, exponent, shift)
-	return span{start: start, end: len(c.out), written: true}
+	return span{start: start, end: len(c.out), in: inOut}
 }
 
 // appendExponent appends e and the sum of exponent and shift; nothing when that is 0.

@@ -28,13 +28,13 @@ func skipSpace(data []byte, p int) int {
 	return p
 }
 
-func (c *Canonicalizer) literal(p int, word string) (span, int) {
+func (c *Canonicalizer) literal(p int, word string, in source) (span, int) {
 	for i := range len(word) {
 		if p+i >= len(c.data) || c.data[p+i] != word[i] {
 			return span{}, c.fail(p+i, "expected "+word)
 		}
 	}
-	return span{start: p, end: p + len(word)}, p + len(word)
+	return span{start: p, end: p + len(word), in: in}, p + len(word)
 }
 
 // string reads the string at p as a value: signed URLs lose what expires.
@@ -48,10 +48,10 @@ func (c *Canonicalizer) string(p int) (span, int) {
 		return v, after
 	}
 	if n := signedURL(text[1 : len(text)-1]); n >= 0 {
-		if v.written {
+		if v.in == inOut {
 			c.out = append(c.out[:v.start+1+n], '"')
 		} else {
-			v = span{start: len(c.out), written: true}
+			v = span{start: len(c.out), in: inOut}
 			c.out = append(append(c.out, text[:1+n]...), '"')
 		}
 		v.end = len(c.out)
@@ -68,7 +68,7 @@ func (c *Canonicalizer) plain(p int) (span, int) {
 		}
 		switch c.data[p] {
 		case '"':
-			v := span{start: start, end: p + 1}
+			v := span{start: start, end: p + 1, in: inData}
 			if !canonical {
 				v = c.unescape(v)
 			}
@@ -154,7 +154,7 @@ func (c *Canonicalizer) unescape(v span) span {
 		rest = rest[i+n:]
 	}
 	c.out = append(c.out, rest...)
-	return span{start: start, end: len(c.out), written: true}
+	return span{start: start, end: len(c.out), in: inOut}
 }
 
 // appendRune appends a character that was written as \u….

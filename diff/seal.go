@@ -49,3 +49,31 @@ func (s *Sealer) Fingerprint(place, content uint64) uint64 {
 	s.blocks.Put(b)
 	return max(fingerprint, 1)
 }
+
+// fieldSeal makes the digests of one stream's fields. It is not safe for concurrent use.
+type fieldSeal struct {
+	block cipher.Block
+	salt  uint64
+	text  []byte // of a block
+}
+
+// forFields returns the seal of fields, under a key that follows from the Sealer's: no
+// digest is a part of any fingerprint.
+func (s *Sealer) forFields() *fieldSeal {
+	key := make([]byte, aes.BlockSize)
+	s.block.Encrypt(key, []byte("digest of fields"))
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		panic(err) // only for another size of key
+	}
+	return &fieldSeal{block: block, salt: s.salt, text: make([]byte, aes.BlockSize)}
+}
+
+// digest seals a value at the path of a record. It is never 0, which is kept for fields
+// that are absent.
+func (s *fieldSeal) digest(place, path, value uint64) uint16 {
+	binary.BigEndian.PutUint64(s.text[:8], place^s.salt^path)
+	binary.BigEndian.PutUint64(s.text[8:], value)
+	s.block.Encrypt(s.text, s.text)
+	return max(binary.BigEndian.Uint16(s.text), 1)
+}

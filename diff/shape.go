@@ -31,6 +31,7 @@ type member struct {
 	tight bool   // raw is text
 	cut   bool   // as shape has it
 	shape *shape
+	field *field // of a member of the record; nil: not asked for yet
 }
 
 // key returns the member's key as it is written, without quotes.

@@ -5,16 +5,26 @@ import (
 	"slices"
 )
 
-// span is a piece of canonical text. As the value of an object's member it is zero while
-// the member is absent.
+// span is a piece of canonical text; the zero span is none.
 type span struct {
 	start, end int
-	written    bool // in out; else it is canonical as it stands in data
-	keyed      bool // the key stands before the value
+	in         source
 }
 
+// source is where the text of a span stands. (As wide as the rest of it: a span that is
+// copied right after one byte of it was written makes the processor wait.)
+type source int
+
+const (
+	nowhere    source = iota
+	nullInData        // canonical as it stands in data; as a member's value it is absent
+	inData            // canonical as it stands in data
+	withKey           // the same, and the member's key before it
+	inOut             // written
+)
+
 func (c *Canonicalizer) text(s span) []byte {
-	if s.written {
+	if s.in == inOut {
 		return c.out[s.start:s.end]
 	}
 	return c.data[s.start:s.end]
@@ -41,17 +51,17 @@ func (c *Canonicalizer) value(p int, s *shape) (span, int) {
 	case '{':
 		start := len(c.out)
 		p = c.object(p, s)
-		return span{start: start, end: len(c.out), written: true}, p
+		return span{start: start, end: len(c.out), in: inOut}, p
 	case '[':
 		start := len(c.out)
 		p = c.array(p, s)
-		return span{start: start, end: len(c.out), written: true}, p
+		return span{start: start, end: len(c.out), in: inOut}, p
 	case 't':
-		return c.literal(p, "true")
+		return c.literal(p, "true", inData)
 	case 'f':
-		return c.literal(p, "false")
+		return c.literal(p, "false", inData)
 	case 'n':
-		return c.literal(p, "null")
+		return c.literal(p, "null", nullInData)
 	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
 		return c.number(p)
 	}
@@ -90,10 +100,10 @@ func (c *Canonicalizer) object(p int, s *shape) int {
 		switch {
 		case after < 0:
 			return after
-		case member.cut || !v.written && c.data[p] == 'n': // null
+		case member.cut:
 			c.out, v = c.out[:before], span{}
-		case tight && !v.written:
-			v.start, v.keyed = key, true
+		case tight && v.in == inData:
+			v.start, v.in = key, withKey
 		}
 		c.spans[base+i] = v
 		p = c.space(after)
@@ -106,6 +116,9 @@ func (c *Canonicalizer) object(p int, s *shape) int {
 		p = c.space(p + 1)
 	}
 	c.learned += s.sort()
+	if c.fields != nil && c.depth == 1 {
+		c.fields.members(s, c.spans[base:])
+	}
 	c.writeMembers(start, s, c.spans[base:])
 	c.spans = c.spans[:base]
 	c.depth--
@@ -118,16 +131,15 @@ func (c *Canonicalizer) writeMembers(start int, s *shape, values []span) {
 	out := append(c.out, '{')
 	for _, i := range s.order {
 		v := &values[i]
-		if v.end == 0 {
+		switch v.in {
+		case nowhere, nullInData:
 			continue
-		}
-		if !v.keyed {
-			out = append(out, s.members[i].text...)
-		}
-		if v.written {
-			out = append(out, out[v.start:v.end]...)
-		} else {
+		case withKey:
 			out = append(out, c.data[v.start:v.end]...)
+		case inData:
+			out = append(append(out, s.members[i].text...), c.data[v.start:v.end]...)
+		case inOut:
+			out = append(append(out, s.members[i].text...), out[v.start:v.end]...)
 		}
 		out = append(out, ',')
 	}
@@ -156,12 +168,12 @@ func (c *Canonicalizer) array(p int, s *shape) int {
 		case element.cut:
 			c.out = c.out[:before]
 		case s.set:
-			if !v.written {
+			if v.in != inOut {
 				c.out = append(c.out, c.text(v)...)
 			}
-			c.spans = append(c.spans, span{start: before, end: len(c.out), written: true})
+			c.spans = append(c.spans, span{start: before, end: len(c.out), in: inOut})
 		default:
-			if !v.written {
+			if v.in != inOut {
 				c.out = append(c.out, c.text(v)...)
 			}
 			c.out = append(c.out, ',')

@@ -184,6 +184,7 @@ func (w *worker) finish(r attemptResult) {
 	wasDown := w.breaker.down()
 	quiet := v == failing && d.probe && w.breaker.steady() && w.lastError == o.String()
 	w.report(d, o)
+	w.observe(d, o)
 	if w.settings.LogAttempts && d.event.ID > 0 && (v != failing || !d.probe) {
 		// While the endpoint is down its probes are only counted.
 		w.batch.attempts = append(w.batch.attempts, attemptRow{d.event.ID, o})

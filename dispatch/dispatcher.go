@@ -26,6 +26,7 @@ type Config struct {
 	Owner     string           // of leases, unique among all processes; default: random
 	UserAgent string           // name/version
 	Refused   func(error) bool // says of a dial error that the address is not allowed; nil: none is that
+	OnAttempt func(Report)     // is told of every attempt whose outcome is known; it must not block; nil: nobody watches
 
 	Schedule     []time.Duration // wait before each attempt of a parked event; default RetrySchedule
 	Concurrency  int             // attempts in flight of a webhook that sets none; default 16

@@ -180,25 +180,15 @@ type message struct {
 }
 
 func (s sender) send(ctx context.Context, t target, m message) outcome {
-	o, body := outcome{at: m.at}, m.body
+	o := outcome{at: m.at}
 	attempt, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(attempt, http.MethodPost, t.url, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(attempt, http.MethodPost, t.url, bytes.NewReader(m.body))
 	if err != nil {
 		o.class = classConnect
 		return o
 	}
-	active, all := t.valid(o.at)
-	seconds := o.at.Unix()
-	request.Header = http.Header{
-		"Content-Type":         {"application/json"},
-		"User-Agent":           {s.userAgent},
-		"x-stackone-signature": {Sign(active, body)},
-		"webhook-id":           {m.uid},
-		"webhook-timestamp":    {strconv.FormatInt(seconds, 10)},
-		"webhook-signature":    {StandardSignature(all, m.uid, seconds, body)},
-		"X-Idempotency-Key":    nil, // not sent: it lets net/http repeat a request that died with an idle connection
-	}
+	request.Header = s.headers(t, m)
 	response, err := s.transport.RoundTrip(request)
 	if err != nil {
 		o.duration = time.Since(o.at)
@@ -227,6 +217,21 @@ func (s sender) send(ctx context.Context, t target, m message) outcome {
 		o.retryAfter = parseRetryAfter(response.Header.Get("Retry-After"), time.Now())
 	}
 	return o
+}
+
+// headers are those of a message.
+func (s sender) headers(t target, m message) http.Header {
+	active, all := t.valid(m.at)
+	seconds := m.at.Unix()
+	return http.Header{
+		"Content-Type":         {"application/json"},
+		"User-Agent":           {s.userAgent},
+		"x-stackone-signature": {Sign(active, m.body)},
+		"webhook-id":           {m.uid},
+		"webhook-timestamp":    {strconv.FormatInt(seconds, 10)},
+		"webhook-signature":    {StandardSignature(all, m.uid, seconds, m.body)},
+		"X-Idempotency-Key":    nil, // not sent: it lets net/http repeat a request that died with an idle connection
+	}
 }
 
 func (s sender) classify(ctx context.Context, err error) string {

@@ -90,11 +90,13 @@ func TestLockClosesTheGap(t *testing.T) {
 	onPostgres(t, func(t *testing.T, db *migrations.DB) {
 		s := New(db.DB)
 		withoutLock := func(ctx context.Context, tx *sql.Tx, events iter.Seq[Event]) (int, error) {
-			batch := slices.Collect(events)
-			for i := range batch {
-				batch[i].UID = NewEventUID(time.Now())
+			a := appender{store: s, tx: tx, locked: true} // it says so
+			for e := range events {
+				if err := a.add(ctx, &e); err != nil {
+					return 0, err
+				}
 			}
-			return len(batch), insertArrays(ctx, tx, batch)
+			return a.count, a.flush(ctx)
 		}
 		if missed := missedByCursor(t, s, withoutLock); missed != 1 {
 			t.Errorf("without the lock %d events were missed: this test shows nothing", missed)
@@ -170,10 +172,16 @@ func TestStuckAppender(t *testing.T) {
 		if _, err := s.Append(t.Context(), other, one); err == nil {
 			t.Fatal("two appenders at once")
 		}
+		if a := must[Appenders](t)(s.Appenders(t.Context())); a.Held < 50*time.Millisecond || a.Waiting != 0 {
+			t.Errorf("appenders: %+v", a)
+		}
 		if err := errors.Join(other.Rollback(), tx.Rollback()); err != nil {
 			t.Fatal(err)
 		}
 		append1(t, s, benchEvent("hris_employees.created", "2", time.Now()))
+		if a := must[Appenders](t)(s.Appenders(t.Context())); a != (Appenders{}) {
+			t.Errorf("appenders when all is over: %+v", a)
+		}
 	})
 }
 

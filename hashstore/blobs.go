@@ -15,6 +15,8 @@ import (
 //	ids       n stored ids in the order of entries; seal over them, seeded with the places
 //	run       uvarint m; m × (place 8, fingerprint 8; 0 = gone), ascending by place; m × a
 //	          byte: plain, named or shared; the stored ids of the named and shared; seal
+//	fields    see fields.go
+//	fields    digests of fields, beside the entries of a part or a run: see fields.go
 //
 // A run's entry is named when it adds a record to the store, and shared when its place is;
 // a plain one speaks of the only record of its place. A seal is 8 bytes of xxhash64.
@@ -127,6 +129,7 @@ type runEntry struct {
 	place, fingerprint uint64
 	kind               byte
 	id                 []byte
+	of                 record // of the listing; where it is to be encoded
 }
 
 // encodeRun makes a run of entries that ascend by place.

@@ -42,12 +42,7 @@ func (s *Store) Commit(ctx context.Context, st State, d *Difference, c Commit) (
 	if c.Rebase != nil && len(p.kept.records) > 0 {
 		return 0, fmt.Errorf("commit stream %d: %d records can't be kept by another recipe", st.StreamID, len(p.kept.records))
 	}
-	conn, err := s.db.Conn(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("commit stream %d: %w", st.StreamID, err)
-	}
-	defer func() { _ = conn.Close() }()
-	tx, err := conn.BeginTx(ctx, nil)
+	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return 0, fmt.Errorf("commit stream %d: %w", st.StreamID, err)
 	}
@@ -61,7 +56,7 @@ func (s *Store) Commit(ctx context.Context, st State, d *Difference, c Commit) (
 		return 0, fmt.Errorf("commit stream %d: %w", st.StreamID, err)
 	}
 	if c.Events != nil {
-		if events, err = s.appendOn(ctx, tx, conn, c.Events); err != nil {
+		if events, err = s.Append(ctx, tx, c.Events); err != nil {
 			return 0, fmt.Errorf("commit stream %d: %w", st.StreamID, err)
 		}
 	}
@@ -93,9 +88,11 @@ type plan struct {
 func (d *Difference) plan(c Commit, partSize int) *plan {
 	p := &plan{Difference: d, next: d.state, stored: d.listing}
 	p.next.Recipe = c.Recipe
-	if d.unchanged && c.Rebase == nil {
+	relaid := d.state.Version != 0 && d.listing.fields.Layout != d.state.Fields.Layout
+	if d.unchanged && c.Rebase == nil && !relaid {
 		return p
 	}
+	p.next.Fields = d.listing.fields
 	p.deleted.ids, p.kept.ids = d.missing.ids, d.missing.ids // appended to no more
 	p.next.digests, p.next.Records = slices.Clone(d.sums), len(d.listing.records)
 	for _, r := range d.missing.records {
@@ -115,7 +112,8 @@ func (d *Difference) plan(c Commit, partSize int) *plan {
 		p.planRebase(c.Rebase, partSize)
 		return p
 	}
-	p.fold = d.state.Version == 0 || p.next.deltaSize > d.state.baseSize/4 || p.next.deltaRuns >= maxRuns
+	p.all = relaid
+	p.fold = relaid || d.state.Version == 0 || p.next.deltaSize > d.state.baseSize/4 || p.next.deltaRuns >= maxRuns
 	if p.fold {
 		p.planFold(partSize)
 	}
@@ -147,8 +145,9 @@ func (p *plan) write(ctx context.Context, tx *sql.Tx) error {
 	if p.size() == 0 {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO stream_runs (stream_id, seq, run) VALUES ($1, $2, $3)`,
-		p.state.StreamID, p.state.Version+1, p.encodeRun())
+	run, fields := p.encodeRun()
+	_, err := tx.ExecContext(ctx, `INSERT INTO stream_runs (stream_id, seq, run, fields) VALUES ($1, $2, $3, $4)`,
+		p.state.StreamID, p.state.Version+1, run, fields)
 	if err != nil {
 		return fmt.Errorf("append run: %w", err)
 	}
@@ -159,20 +158,28 @@ func (p *plan) insertState(ctx context.Context, tx *sql.Tx) error {
 	// Beginning anywhere: a state that was forgotten and made anew is not mistaken for the old one.
 	p.next.Version = 1 + rand.Int64N(1<<62)
 	n := &p.next
+	fields, err := n.Fields.encode()
+	if err != nil {
+		return fmt.Errorf("insert state: %w", err)
+	}
 	result, err := tx.ExecContext(ctx,
-		`INSERT INTO stream_states (stream_id, version, root, records, bits, recipe, base_size, delta_size, delta_runs, digests)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (stream_id) DO NOTHING`,
-		n.StreamID, n.Version, int64(n.Root), n.Records, n.Bits, n.Recipe, n.baseSize, n.deltaSize, n.deltaRuns, digestBytes(n.digests))
+		`INSERT INTO stream_states (stream_id, version, root, records, bits, recipe, base_size, delta_size, delta_runs, digests, fields)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (stream_id) DO NOTHING`,
+		n.StreamID, n.Version, int64(n.Root), n.Records, n.Bits, n.Recipe, n.baseSize, n.deltaSize, n.deltaRuns, digestBytes(n.digests), fields)
 	return wonBy("insert state", result, err)
 }
 
 func (p *plan) updateState(ctx context.Context, tx *sql.Tx) error {
 	n := &p.next
+	fields, err := n.Fields.encode()
+	if err != nil {
+		return fmt.Errorf("update state: %w", err)
+	}
 	result, err := tx.ExecContext(ctx,
 		`UPDATE stream_states SET version = version + 1, root = $1, records = $2, bits = $3, recipe = $4,
-			base_size = $5, delta_size = $6, delta_runs = $7, digests = $8
-		WHERE stream_id = $9 AND version = $10`,
-		int64(n.Root), n.Records, n.Bits, n.Recipe, n.baseSize, n.deltaSize, n.deltaRuns, digestBytes(n.digests), n.StreamID, n.Version)
+			base_size = $5, delta_size = $6, delta_runs = $7, digests = $8, fields = $9
+		WHERE stream_id = $10 AND version = $11`,
+		int64(n.Root), n.Records, n.Bits, n.Recipe, n.baseSize, n.deltaSize, n.deltaRuns, digestBytes(n.digests), fields, n.StreamID, n.Version)
 	return wonBy("update state", result, err)
 }
 
@@ -203,8 +210,9 @@ func (p *plan) checkVersion(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// encodeRun makes the run of all changes.
-func (p *plan) encodeRun() []byte {
+// encodeRun makes the run of all changes, and what stands beside it: the digests of their
+// fields, nil where there are none.
+func (p *plan) encodeRun() (run, fields []byte) {
 	all := make([]runEntry, 0, p.size())
 	add := func(r record, kind byte, id []byte) {
 		if p.shared[r.place] {
@@ -213,7 +221,7 @@ func (p *plan) encodeRun() []byte {
 		if kind == plain {
 			id = nil
 		}
-		all = append(all, runEntry{r.place, r.fingerprint, kind, id})
+		all = append(all, runEntry{place: r.place, fingerprint: r.fingerprint, kind: kind, id: id, of: r})
 	}
 	for _, i := range p.created {
 		add(p.groups.records[i], named, p.listing.id(p.groups.records[i]))
@@ -226,5 +234,15 @@ func (p *plan) encodeRun() []byte {
 		add(r, plain, p.deleted.id(r))
 	}
 	slices.SortFunc(all, func(a, b runEntry) int { return cmp.Compare(a.place, b.place) })
-	return encodeRun(all)
+	w := rowWriter{names: len(p.next.Fields.Names)}
+	w.begin()
+	for _, e := range all {
+		if e.fingerprint == 0 {
+			w.addUnknown()
+		} else {
+			w.add(p.listing, e.of)
+		}
+	}
+	run = encodeRun(all)
+	return run, w.sealed(checksum(run, 0))
 }

@@ -10,10 +10,14 @@ import (
 
 // Compare finds how a listing differs from the state of its stream. Where it doesn't,
 // nothing is read; else the runs, the parts whose digests differ and, where records are
-// missing, their ids. The error is ErrConflict when st is not the present state any
+// missing, their ids; where records are updated and have digests of their fields, those.
+// The error is ErrConflict when st is not the present state any
 // more, ErrCorrupt when what is stored can't be believed.
 func (s *Store) Compare(ctx context.Context, st State, l *Listing) (*Difference, error) {
 	d := &Difference{state: st, listing: l}
+	if d.findsFields() && !l.fields.continues(st.Fields) {
+		return nil, fmt.Errorf("compare stream %d: the names of fields don't continue those that are stored", st.StreamID)
+	}
 	if st.Version == 0 {
 		d.takeAll(s.partSize)
 		return d, nil
@@ -76,6 +80,8 @@ type comparison struct {
 	origins       []int
 
 	pending []pending
+
+	evidence *evidence // for the fields that changed; nil: nobody asks
 }
 
 // settleDiffering settles the parts whose digests differ and returns those that still do.
@@ -98,16 +104,26 @@ func (c *comparison) settleDiffering() (parts []int64) {
 func (c *comparison) run(ctx context.Context, s *Store, parts []int64) error {
 	c.touched = make([]touch, len(c.sums))
 	c.delta.ids = []byte{0} // so that the id 0 is none
-	err := s.readParts(ctx, c.state, parts, func(part int64, blob []byte) error {
-		if part == isRun {
-			return decodeRun(blob, c.addToDelta)
-		}
-		return c.compare(int(part), blob)
-	})
-	if err != nil || len(c.pending) == 0 {
-		return err
+	if c.findsFields() {
+		c.evidence = &evidence{entries: map[int][]byte{}}
 	}
-	return c.nameMissing(ctx, s)
+	err := s.readParts(ctx, c.state, parts, func(part, seq int64, blob []byte) error {
+		if part != isRun {
+			return c.compare(int(part), blob)
+		}
+		if c.evidence != nil {
+			c.evidence.runs = append(c.evidence.runs, storedRun{seq, blob})
+		}
+		return decodeRun(blob, c.addToDelta)
+	})
+	if err == nil && len(c.pending) > 0 {
+		err = c.nameMissing(ctx, s)
+	}
+	if err == nil && c.evidence != nil {
+		err = c.findFields(ctx, s)
+	}
+	c.evidence = nil
+	return err
 }
 
 func (c *comparison) addToDelta(e runEntry) {
@@ -139,6 +155,9 @@ func (c *comparison) compare(p int, blob []byte) error {
 	listed := c.groups.part(p)
 	if c.touched[p]&touchShared != 0 || sharesPlaces(entries, listed) {
 		c.pending = append(c.pending, pending{part: p, places: placesOf(entries), size: len(entries) / entrySize, byID: true, entries: entries})
+		if c.evidence != nil {
+			c.evidence.entries[p] = entries
+		}
 		return nil
 	}
 	if err := c.know(p, entries); err != nil {
@@ -149,6 +168,7 @@ func (c *comparison) compare(p int, blob []byte) error {
 		c.listed[i] = diff.Entry{Place: listed[i].place, Fingerprint: listed[i].fingerprint}
 	}
 	var missing []unnamed
+	updated := len(c.updated)
 	diff.Compare(c.known, c.listed, func(op diff.Op, old, new int) {
 		switch op {
 		case diff.Created:
@@ -167,6 +187,9 @@ func (c *comparison) compare(p int, blob []byte) error {
 	})
 	if len(missing) > 0 {
 		c.pending = append(c.pending, pending{part: p, places: placesOf(entries), size: len(entries) / entrySize, missing: missing})
+	}
+	if c.evidence != nil && len(c.updated) > updated {
+		c.evidence.entries[p] = entries
 	}
 	return nil
 }

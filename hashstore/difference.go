@@ -1,11 +1,16 @@
 package hashstore
 
-import "iter"
+import (
+	"iter"
+
+	"github.com/synthook/synthook/diff"
+)
 
 // Item is one record of a difference.
 type Item struct {
-	ID    string
-	Place uint64
+	ID      string
+	Place   uint64
+	Changed diff.FieldSet // of an updated one: the fields that differ; none: they are not known
 }
 
 // Difference is how a listing differs from what is known of its stream. It refers to
@@ -21,6 +26,9 @@ type Difference struct {
 	missing          list            // ascending by place, by id within a place
 	shared           map[uint64]bool // places that two records have, here or there
 	touched          []touch         // what the runs hold of each part
+
+	changed    []diff.FieldSet            // of updated; nil: not known of any
+	fieldNames map[diff.FieldSet][]string // that were asked for
 }
 
 // touch says what has happened to a part since it was folded last.
@@ -45,7 +53,19 @@ func (d *Difference) Counts() (created, updated, missing int) {
 func (d *Difference) Created() iter.Seq[Item] { return d.items(d.created) }
 
 // Updated are the records that are known with another fingerprint.
-func (d *Difference) Updated() iter.Seq[Item] { return d.items(d.updated) }
+func (d *Difference) Updated() iter.Seq[Item] {
+	return func(yield func(Item) bool) {
+		next := 0
+		for item := range d.items(d.updated) {
+			if d.changed != nil {
+				item.Changed = d.changed[next]
+			}
+			if next++; !yield(item) {
+				return
+			}
+		}
+	}
+}
 
 // Missing are the known records that the listing lacks.
 func (d *Difference) Missing() iter.Seq[Item] {

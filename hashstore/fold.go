@@ -18,7 +18,7 @@ func (p *plan) planFold(partSize int) {
 	if p.state.Version != 0 {
 		p.next.Bits = partBits(p.next.Records, partSize, p.state.Bits)
 	}
-	if p.all = p.next.Bits != p.state.Bits; p.all {
+	if p.all = p.all || p.next.Bits != p.state.Bits; p.all {
 		p.base = group(p.listing.records, p.next.Bits)
 		p.next.digests = p.listing.sums(p.next.Bits)
 		for _, r := range p.kept.records {
@@ -40,6 +40,7 @@ func (p *plan) planFold(partSize int) {
 // planRebase makes next a state without runs, of l alone.
 func (p *plan) planRebase(l *Listing, partSize int) {
 	p.stored, p.fold, p.all = l, true, true
+	p.next.Fields = l.fields
 	p.next.Records = l.Len()
 	p.next.baseSize, p.next.deltaSize, p.next.deltaRuns = p.next.Records, 0, 0
 	p.next.Bits = partBits(p.next.Records, partSize, p.state.Bits)
@@ -60,7 +61,7 @@ func (p *plan) writeBase(ctx context.Context, tx *sql.Tx) error {
 			return fmt.Errorf("clear runs: %w", err)
 		}
 	}
-	w := partWriter{plan: p, keep: p.kept.records}
+	w := partWriter{plan: p, keep: p.kept.records, rows: rowWriter{names: len(p.next.Fields.Names)}}
 	for part := range 1 << p.next.Bits {
 		how := touchEntries | touchMembers
 		if !p.all {
@@ -79,6 +80,7 @@ type partWriter struct {
 	keep         []record // of kept, not written yet
 	sorter       sorter
 	entries, ids []byte
+	rows         rowWriter // beside entries
 }
 
 func (w *partWriter) write(ctx context.Context, tx *sql.Tx, part int, how touch) error {
@@ -92,9 +94,10 @@ func (w *partWriter) write(ctx context.Context, tx *sql.Tx, part int, how touch)
 		return nil
 	}
 	w.gather(part, keep)
+	fields := w.rows.sealed(checksum(w.entries, 0))
 	if how&touchMembers == 0 {
-		result, err := tx.ExecContext(ctx, `UPDATE stream_parts SET entries = $1 WHERE stream_id = $2 AND part = $3`,
-			seal(w.entries, 0), w.state.StreamID, part)
+		result, err := tx.ExecContext(ctx, `UPDATE stream_parts SET entries = $1, fields = $2 WHERE stream_id = $3 AND part = $4`,
+			seal(w.entries, 0), fields, w.state.StreamID, part)
 		if err != nil {
 			return err
 		}
@@ -108,9 +111,9 @@ func (w *partWriter) write(ctx context.Context, tx *sql.Tx, part int, how touch)
 		return err
 	}
 	places := placesOf(w.entries)
-	_, err := tx.ExecContext(ctx, `INSERT INTO stream_parts (stream_id, part, entries, ids) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (stream_id, part) DO UPDATE SET entries = excluded.entries, ids = excluded.ids`,
-		w.state.StreamID, part, seal(w.entries, 0), seal(w.ids, places))
+	_, err := tx.ExecContext(ctx, `INSERT INTO stream_parts (stream_id, part, entries, ids, fields) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (stream_id, part) DO UPDATE SET entries = excluded.entries, ids = excluded.ids, fields = excluded.fields`,
+		w.state.StreamID, part, seal(w.entries, 0), seal(w.ids, places), fields)
 	return err
 }
 
@@ -118,9 +121,15 @@ func (w *partWriter) write(ctx context.Context, tx *sql.Tx, part int, how touch)
 func (w *partWriter) gather(part int, keep []record) {
 	w.base.settle(part, w.next.Bits, &w.stored.list, &w.sorter)
 	w.entries, w.ids = w.entries[:0], w.ids[:0]
+	w.rows.begin()
 	add := func(l *list, r record) {
 		w.entries = appendEntry(w.entries, r.place, r.fingerprint)
 		w.ids = append(w.ids, l.id(r)...)
+		if l == &w.kept {
+			w.rows.addUnknown()
+		} else {
+			w.rows.add(w.stored, r)
+		}
 	}
 	for _, r := range w.base.part(part) {
 		for len(keep) > 0 && compareFirst(&w.kept, keep, &w.stored.list, r) < 0 {

@@ -1,13 +1,15 @@
 // Package hashstore keeps what is known of every stream, and the log of events: a
 // change and its events are one transaction.
 //
-// It owns the tables stream_states, stream_parts, stream_runs and events. It never
-// sees a record's content (only ids, places and fingerprints), never decides whether a
-// difference is believed, and never interprets a recipe.
+// It owns the tables stream_states, stream_parts, stream_runs and event_chunks. It never
+// sees a record's content (only ids, places, fingerprints and digests of fields), never
+// decides whether a difference is believed, and never interprets a recipe.
 //
 // A stream is a base and a delta. The base is cut into 2^bits parts by the first bits
 // of a record's place; a part is an ascending row of (place, fingerprint) and, in a
-// column of its own, the ids in the same order. The delta is a row of runs, one for
+// column of its own, the ids in the same order. Where a stream keeps digests of its
+// records' fields, they stand in one more column, which is read only to name the fields
+// of updated records. The delta is a row of runs, one for
 // every poll that found something; when it has grown past a quarter of the base it is
 // folded into it. The stream's one row in stream_states holds a digest of every part
 // (the wrapping sum of its fingerprints) and a root over them, so that a listing that
@@ -66,6 +68,14 @@ func (s *Store) in(parameter string) string {
 		return " = ANY(" + parameter + ")"
 	}
 	return " IN (SELECT value FROM json_each(" + parameter + "))"
+}
+
+// each64 is the rows of the column value that a parameter of list makes.
+func (s *Store) each64(parameter string) string {
+	if s.postgres {
+		return "(SELECT unnest(" + parameter + "::bigint[]) AS value)"
+	}
+	return "(SELECT value FROM json_each(" + parameter + "))"
 }
 
 func (s *Store) list(numbers []int64) any {

@@ -1,6 +1,7 @@
 package hashstore
 
 import (
+	crand "crypto/rand"
 	"fmt"
 	"iter"
 	"maps"
@@ -17,7 +18,7 @@ import (
 // newStream makes a stream of an account of its own.
 func newStream(t testing.TB, db *migrations.DB) int64 {
 	t.Helper()
-	now, name := time.Now().UTC(), NewEventUID(time.Now())
+	now, name := time.Now().UTC(), crand.Text()
 	for _, insert := range []struct {
 		text string
 		args []any

@@ -6,10 +6,15 @@ import (
 )
 
 // Listing is what one poll saw of a stream: ids, places and fingerprints, 24 bytes and
-// the id's stored form (17 for a UUID) a record. It is not safe for concurrent use.
+// the id's stored form (17 for a UUID) a record, and where fields have digests two bytes
+// a field. It is not safe for concurrent use.
 type Listing struct {
 	list
 	distinct bool // no id stands in it twice
+	rowed    bool // digests of its fields follow each id
+
+	fields Fields  // of the digests
+	slots  []uint8 // of the rows: the named one that each belongs to
 }
 
 // NewListing returns an empty listing.
@@ -43,10 +48,20 @@ func (l *Listing) Union(other *Listing) {
 		case order == 0:
 			mine, theirs = mine[1:], theirs[1:]
 		default:
-			l.add(r.place, r.fingerprint, other.id(r))
+			l.add(r.place, r.fingerprint, other.stored(r))
 			theirs = theirs[1:]
 		}
 	}
+}
+
+// stored is what the listing keeps of a record besides its entry: the stored form of its
+// id and, where its fields have digests, their row.
+func (l *Listing) stored(r record) []byte {
+	end := int(r.id) + len(l.id(r))
+	if l.rowed {
+		end += 1 + 2*int(l.ids[end])
+	}
+	return l.ids[r.id:end]
 }
 
 // compareFirst compares the first of records with r by place, then by id. Nothing left

@@ -23,7 +23,7 @@ func (c *comparison) nameMissing(ctx context.Context, s *Store) error {
 		parts[i] = int64(c.pending[i].part)
 	}
 	next := 0
-	err := s.readIDs(ctx, c.state, parts, func(_ int64, blob []byte) error {
+	err := s.readIDs(ctx, c.state, parts, func(_, _ int64, blob []byte) error {
 		p := c.pending[next]
 		next++
 		ids, err := unsealIDs(blob, p.part, p.size, p.places)

@@ -16,6 +16,7 @@ type State struct {
 	Records  int
 	Bits     int    // the base has 2^Bits parts
 	Recipe   string // what was hashed and how: the poller's word, kept with the hashes
+	Fields   Fields // what digests of fields are kept
 
 	baseSize  int      // records of the base
 	deltaSize int      // entries of all runs
@@ -29,10 +30,11 @@ func (s *Store) Load(ctx context.Context, streamID int64) (State, error) {
 	st := State{StreamID: streamID}
 	var root int64
 	var digests []byte
+	var fields string
 	err := s.db.QueryRowContext(ctx,
-		`SELECT version, root, records, bits, recipe, base_size, delta_size, delta_runs, digests
+		`SELECT version, root, records, bits, recipe, base_size, delta_size, delta_runs, digests, fields
 		FROM stream_states WHERE stream_id = $1`, streamID).
-		Scan(&st.Version, &root, &st.Records, &st.Bits, &st.Recipe, &st.baseSize, &st.deltaSize, &st.deltaRuns, &digests)
+		Scan(&st.Version, &root, &st.Records, &st.Bits, &st.Recipe, &st.baseSize, &st.deltaSize, &st.deltaRuns, &digests, &fields)
 	if errors.Is(err, sql.ErrNoRows) {
 		return st, nil
 	}
@@ -48,6 +50,9 @@ func (s *Store) Load(ctx context.Context, streamID int64) (State, error) {
 	}
 	if rootOf(st.digests, st.Records) != st.Root {
 		return State{}, fmt.Errorf("load stream %d: %w", streamID, corrupt("the digests don't match their root"))
+	}
+	if st.Fields, err = decodeFields(fields); err != nil {
+		return State{}, fmt.Errorf("load stream %d: %w", streamID, err)
 	}
 	return st, nil
 }

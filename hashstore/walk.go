@@ -41,7 +41,7 @@ func (s *Store) walk(ctx context.Context, st State, from, to uint64) ([]Item, er
 	c := &comparison{Difference: &Difference{state: st, touched: make([]touch, len(st.digests))}}
 	c.delta.ids = []byte{0} // so that the id 0 is none
 	bases := make([]pending, 0, len(parts))
-	err := s.readParts(ctx, st, parts, func(part int64, blob []byte) error {
+	err := s.readParts(ctx, st, parts, func(part, _ int64, blob []byte) error {
 		if part == isRun {
 			return decodeRun(blob, func(e runEntry) {
 				if p := partOf(e.place, st.Bits); first <= p && p <= last {
@@ -58,7 +58,7 @@ func (s *Store) walk(ctx context.Context, st State, from, to uint64) ([]Item, er
 	}
 	c.runs = group(c.delta.records, st.Bits)
 	var items []Item
-	err = s.readIDs(ctx, st, parts, func(_ int64, blob []byte) error {
+	err = s.readIDs(ctx, st, parts, func(_, _ int64, blob []byte) error {
 		base := bases[0]
 		bases = bases[1:]
 		ids, err := unsealIDs(blob, base.part, base.size, base.places)

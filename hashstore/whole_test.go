@@ -77,7 +77,7 @@ func TestCommitIsWholeOrNothing(t *testing.T) {
 				if cut < 5 {
 					t.Fatalf("cut off in only %d places", cut)
 				}
-				if _, err := db.Exec(`DELETE FROM events`); err != nil {
+				if _, err := db.Exec(`DELETE FROM event_chunks`); err != nil {
 					t.Fatal(err)
 				}
 			})

@@ -146,7 +146,7 @@ func (a *Accounts) change(ctx context.Context, accountID, action string, change 
 			return err
 		}
 		_, err = a.Store.Append(ctx, tx, slices.Values([]hashstore.Event{{
-			ProjectID: account.ProjectID, AccountID: accountID, Name: "account." + action,
+			ProjectID: account.ProjectID, AccountID: accountID, Provider: account.Provider, Name: "account." + action,
 			RecordType: "account", RecordID: accountID, OccurredAt: time.Now().UTC(), Details: extra,
 		}}))
 		return err

@@ -154,7 +154,7 @@ func TestAccountRefused(t *testing.T) {
 			t.Errorf("no such project: %v", err)
 		}
 		var n int
-		if err := r.db.QueryRow(`SELECT (SELECT count(*) FROM accounts) + (SELECT count(*) FROM streams) + (SELECT count(*) FROM events)`).Scan(&n); err != nil || n != 0 {
+		if err := r.db.QueryRow(`SELECT (SELECT count(*) FROM accounts) + (SELECT count(*) FROM streams) + (SELECT count(*) FROM event_chunks)`).Scan(&n); err != nil || n != 0 {
 			t.Errorf("%d rows left of refused accounts (%v)", n, err)
 		}
 	})

@@ -19,7 +19,8 @@ import (
 //     complete listing;
 //   - more than max(10, a tenth) missing, or an empty listing where there were
 //     records: the poll is held until a person has approved, or the records are back,
-//     or so many listings as the stream asks for have missed the very same ones.
+//     or so many listings as the stream asks for have missed the very same ones;
+//   - most records updated in the same fields: held in the same way, see storm.go.
 
 // quarantineFloor is how many records may always go in one poll.
 const quarantineFloor = 10
@@ -39,28 +40,33 @@ func (t trust) releases(missing []uint64, d doubts) bool {
 type doubts struct {
 	suspected   []uint64 // missing in the last complete listing
 	quarantined []uint64 // missing in the last one, and too many to believe
+	stormed     []uint64 // updated in the last one, and too many to believe
 	approved    bool     // the quarantined may be believed
 	polls       int      // listings in a row that left the same quarantine, or any suspicion
 	since       time.Time
 
 	// For whoever decides on the quarantine:
 	reason           string
-	sample           []string // ids of some of the quarantined
+	sample           []string // ids of some of the quarantined, or else of the stormed
+	fields           []string // that changed in most of the stormed
 	created, updated int      // held with it
 }
 
-func (d doubts) none() bool { return len(d.suspected)+len(d.quarantined) == 0 }
+func (d doubts) none() bool { return len(d.suspected) == 0 && !d.holds() }
+
+// holds tells whether a change waits for a decision.
+func (d doubts) holds() bool { return len(d.quarantined)+len(d.stormed) > 0 }
 
 // after is what is doubted once v was found.
 func (d doubts) after(v verdict, now time.Time) doubts {
-	next := doubts{suspected: v.suspected, quarantined: v.held, reason: v.reason, polls: 1, since: now}
+	next := doubts{suspected: v.suspected, quarantined: v.held, stormed: v.stormed, fields: v.stormFields, reason: v.reason, polls: 1, since: now}
 	switch {
-	case len(v.held) > 0 && len(d.quarantined) > 0:
+	case next.holds() && d.holds():
 		next.since = d.since
-		if slices.Equal(v.held, d.quarantined) {
+		if slices.Equal(v.held, d.quarantined) && slices.Equal(v.stormed, d.stormed) {
 			next.polls = d.polls + 1
 		}
-	case len(v.held) == 0 && len(d.quarantined) == 0 && len(v.suspected) > 0 && len(d.suspected) > 0:
+	case !next.holds() && !d.holds() && len(v.suspected) > 0 && len(d.suspected) > 0:
 		next.polls = d.polls + 1
 	}
 	return next
@@ -80,8 +86,14 @@ type verdict struct {
 	deleted   []uint64 // believed: delete them
 	suspected []uint64 // wait for the next complete listing
 	held      []uint64 // not empty: nothing of this poll counts
+	stormed   []uint64 // the same, of updates
 	reason    string   // why held
+
+	stormFields []string // that changed in most of the stormed
 }
+
+// holds tells whether nothing of the poll counts.
+func (v verdict) holds() bool { return len(v.held)+len(v.stormed) > 0 }
 
 func believe(s sighting, d doubts) verdict {
 	var approved []uint64

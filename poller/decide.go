@@ -26,6 +26,7 @@ type finding struct {
 	silent  bool // a first listing, of which nothing is told
 	blind   bool // what is known was hashed otherwise: an update can't be told
 	trust   trust
+	fields  changedFields // of the updates
 }
 
 // decision is what a poll makes of a finding: what is told, what is doubted. It is
@@ -54,9 +55,12 @@ func (f finding) decide(before doubts, now time.Time) decision {
 		s.missing = append(s.missing, item.Place)
 	}
 	d.verdict = believe(s, before)
+	if storm := f.storm(before, s.missing); storm != nil {
+		d.verdict = storm.hold(d.verdict, s, before)
+	}
 	d.after = before.after(d.verdict, now)
 	switch {
-	case len(d.held) > 0:
+	case d.holds():
 		d.outcome = "quarantined"
 		d.after.sample, d.after.created, d.after.updated = d.sample(), d.created, d.updated
 	case len(d.suspected) > 0 && d.created+d.updated+len(d.deleted) == 0:
@@ -68,7 +72,7 @@ func (f finding) decide(before doubts, now time.Time) decision {
 // rebases tells whether a new recipe may be taken over: what is only suspected keeps its
 // fingerprint, which nobody could compare with its next content by another recipe. Until
 // the suspicion is settled, which is soon, the old recipe stays.
-func (d *decision) rebases() bool { return len(d.held)+len(d.suspected) == 0 }
+func (d *decision) rebases() bool { return !d.holds() && len(d.suspected) == 0 }
 
 // deletes tells of a missing record whether it is believed to be gone.
 func (d *decision) deletes(place uint64) bool { return contains(d.deleted, place) }
@@ -87,19 +91,24 @@ func (d *decision) told() iter.Seq2[diff.Op, hashstore.Item] {
 			}
 			return true
 		}
-		_ = len(d.held) > 0 ||
+		_ = d.holds() ||
 			(d.created == 0 || tell(diff.Created, d.Created())) &&
 				(d.updated == 0 || tell(diff.Updated, d.Updated())) &&
 				(len(d.deleted) == 0 || tell(diff.Deleted, d.Missing()))
 	}
 }
 
-// sampleSize is how many of the missing records are named to whoever decides.
+// sampleSize is how many of the records that are held are named to whoever decides: the
+// missing ones, and where none is held, the updated ones.
 const sampleSize = 20
 
 func (d *decision) sample() []string {
 	ids := make([]string, 0, sampleSize)
-	for item := range d.Missing() {
+	held := d.Missing()
+	if len(d.held) == 0 {
+		held = d.Updated()
+	}
+	for item := range held {
 		if ids = append(ids, item.ID); len(ids) == sampleSize {
 			break
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/synthook/synthook/diff"
+	"github.com/synthook/synthook/providers"
 )
 
 // room is what an examination may hold in memory.
@@ -36,7 +37,7 @@ func (x *examination) list(ctx context.Context, pl *plan, recordType string, see
 	l, started := &x.found.Listings[len(x.found.Listings)-1], time.Now()
 	defer func() { l.DurationMS = time.Since(started).Milliseconds() }()
 	var digests []diff.Digest
-	for page, err := range pl.client.List(ctx, recordType) {
+	for page, err := range pl.client.List(ctx, recordType, providers.ListOptions{}) {
 		l.Requests += page.Requests
 		if err != nil {
 			return err

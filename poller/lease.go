@@ -19,11 +19,15 @@ type claim struct {
 	levels     struct{ stream, account, recordType string } // of its schedule
 	baseline   string
 	ignore     []string
-	trust      trust
-	due        sql.NullTime // next_poll_at at the claim: where it has changed since, somebody asked for another time
-	failures   int
-	doubted    bool
-	clock      time.Duration // what the database's clock is ahead of this process's
+
+	changedFields bool     // are told
+	digestPaths   []string // with those of these paths
+
+	trust    trust
+	due      sql.NullTime // next_poll_at at the claim: where it has changed since, somebody asked for another time
+	failures int
+	doubted  bool
+	clock    time.Duration // what the database's clock is ahead of this process's
 }
 
 type accountFacts struct {
@@ -97,8 +101,8 @@ func (p *Poller) claim(ctx context.Context, where string, args ...any) ([]*claim
 	defer cancel()
 	found := `SELECT s.id, s.fence + 1 AS fence, s.record_type, s.account_id, a.project_id, a.provider, a.base_url, a.credentials, p.hash_key,
 		a.page_size, a.blocked_until, a.updated_at, s.schedule, a.schedule AS account_schedule, coalesce(r.schedule, '') AS type_schedule,
-		CASE WHEN s.baseline = '' THEN a.baseline ELSE s.baseline END AS baseline, s.ignore_paths, s.quarantine_percent, s.release_after,
-		s.next_poll_at, s.failures,
+		CASE WHEN s.baseline = '' THEN a.baseline ELSE s.baseline END AS baseline, s.ignore_paths, s.changed_fields, s.digest_paths,
+		s.quarantine_percent, s.release_after, s.next_poll_at, s.failures,
 		d.stream_id IS NOT NULL AS doubted, ` + p.nowMicros + ` AS now
 		FROM streams s
 		JOIN accounts a ON a.id = s.account_id
@@ -148,15 +152,18 @@ func scanClaims(rows *sql.Rows) ([]*claim, error) {
 	for rows.Next() {
 		c := &claim{}
 		a := &c.account
-		var ignore string
+		var ignore, digest string
 		var now int64
 		if err := rows.Scan(&c.streamID, &c.fence, &c.recordType, &a.id, &a.projectID, &a.provider, &a.baseURL, &a.credentials, &a.hashKey,
 			&a.pageSize, &a.blockedUntil, &a.updatedAt, &c.levels.stream, &c.levels.account, &c.levels.recordType,
-			&c.baseline, &ignore, &c.trust.percent, &c.trust.releaseAfter, &c.due, &c.failures, &c.doubted, &now); err != nil {
+			&c.baseline, &ignore, &c.changedFields, &digest, &c.trust.percent, &c.trust.releaseAfter, &c.due, &c.failures, &c.doubted, &now); err != nil {
 			return nil, fmt.Errorf("read claimed stream: %w", err)
 		}
 		if err := json.Unmarshal([]byte(ignore), &c.ignore); err != nil {
 			return nil, fmt.Errorf("read ignored paths: %w", err)
+		}
+		if err := json.Unmarshal([]byte(digest), &c.digestPaths); err != nil {
+			return nil, fmt.Errorf("read paths of fields: %w", err)
 		}
 		c.clock = time.Until(time.UnixMicro(now))
 		claims = append(claims, c)

@@ -304,7 +304,7 @@ func sharesTheWork(t *testing.T, location string) {
 		stop()
 	}
 	var polls, events, leased int
-	if err := db.QueryRow(`SELECT (SELECT sum(polls) FROM streams), (SELECT count(*) FROM events WHERE record_type <> 'account'),
+	if err := db.QueryRow(`SELECT (SELECT sum(polls) FROM streams), (SELECT coalesce(sum(size), 0) FROM event_chunks WHERE record_type <> 'account'),
 		(SELECT count(*) FROM streams WHERE lease_until IS NOT NULL)`).Scan(&polls, &events, &leased); err != nil {
 		t.Fatal(err)
 	}

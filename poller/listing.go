@@ -20,6 +20,8 @@ type plan struct {
 	seal      *diff.Sealer
 	recipe    recipe
 	schedule  Schedule
+
+	fields, formerFields *fieldReader // beside canonical and former; nil: no digests of fields are made
 }
 
 // plan opens what is sealed and brings connector, account and stream together. Its
@@ -56,10 +58,14 @@ func (p *Poller) plan(c *claim) (*plan, error) {
 		return nil, err
 	}
 	schedule, _ := p.schedules.inForce(c.levels.stream, c.levels.account, c.levels.recordType, info.Schedule)
-	return &plan{
+	pl := &plan{
 		info: info, client: client, canonical: canonical, seal: seal, schedule: schedule,
 		recipe: recipeOf(info, rules, key),
-	}, nil
+	}
+	if c.changedFields {
+		pl.recipe = pl.recipe.withFields(info.Digests, c.digestPaths)
+	}
+	return pl, nil
 }
 
 func rulesOf(info providers.StreamInfo, ignore []string) diff.Rules {
@@ -85,25 +91,27 @@ type walk struct {
 // once: nothing that was there all along is missing from both taken together.
 func (pl *plan) list(ctx context.Context, recordType string, union bool) (*walk, error) {
 	w := &walk{}
-	err := pl.walk(ctx, recordType, w)
-	if err != nil || !union || !pl.info.Positional || w.pages < 2 {
-		return w, err
-	}
-	first := w.listing
 	if err := pl.walk(ctx, recordType, w); err != nil {
 		return w, err
 	}
-	w.listing.Union(first)
-	return w, nil
+	if union && pl.info.Positional && w.pages > 1 {
+		first := w.listing
+		if err := pl.walk(ctx, recordType, w); err != nil {
+			return w, err
+		}
+		w.listing.Union(first)
+	}
+	return w, pl.nameFields(w)
 }
 
-// walk reads a listing into w. Of a record only id and fingerprint outlive the page.
+// walk reads a listing into w. Of a record only its id, its fingerprint and the digests
+// of its fields outlive the page.
 func (pl *plan) walk(ctx context.Context, recordType string, w *walk) error {
 	w.listing, w.pages = hashstore.NewListing(), 0
 	if pl.former != nil {
 		w.former = hashstore.NewListing()
 	}
-	for page, err := range pl.client.List(ctx, recordType) {
+	for page, err := range pl.client.List(ctx, recordType, providers.ListOptions{}) {
 		w.requests += page.Requests
 		w.bytes += page.Bytes
 		if err != nil {
@@ -112,9 +120,9 @@ func (pl *plan) walk(ctx context.Context, recordType string, w *walk) error {
 		w.pages++
 		w.capacity = page.Capacity
 		for i, record := range page.Records {
-			err := pl.add(w.listing, pl.canonical, record)
+			err := pl.add(w.listing, pl.canonical, pl.fields, record)
 			if err == nil && pl.former != nil {
-				err = pl.add(w.former, pl.former, record)
+				err = pl.add(w.former, pl.former, pl.formerFields, record)
 			}
 			if err != nil {
 				return fmt.Errorf("record %d of page %d: %w", i+1, w.pages, err)
@@ -125,14 +133,20 @@ func (pl *plan) walk(ctx context.Context, recordType string, w *walk) error {
 	return context.Cause(ctx)
 }
 
-func (pl *plan) add(l *hashstore.Listing, canonical *diff.Canonicalizer, record providers.Record) error {
-	content, err := canonical.Sum(record.Raw)
-	if err != nil {
+func (pl *plan) add(l *hashstore.Listing, canonical *diff.Canonicalizer, fields *fieldReader, record providers.Record) error {
+	place := diff.Place(record.ID)
+	if fields == nil {
+		content, err := canonical.Sum(record.Raw)
+		if err == nil {
+			l.Add(record.ID, place, pl.seal.Fingerprint(place, content))
+		}
 		return err
 	}
-	place := diff.Place(record.ID)
-	l.Add(record.ID, place, pl.seal.Fingerprint(place, content))
-	return nil
+	content, digests, err := fields.Sum(record.Raw, place)
+	if err == nil {
+		l.AddFields(record.ID, place, pl.seal.Fingerprint(place, content), digests)
+	}
+	return err
 }
 
 // onePage tells whether nothing can have shifted between pages: there was one, and what
@@ -163,10 +177,11 @@ func (p *Poller) budget(c *claim, connector *providers.Connector) *providers.Bud
 	p.mu.Lock()
 	b := p.budgets[c.account.id]
 	if b == nil {
-		accountID := c.account.id
+		accountID, provider := c.account.id, c.account.provider
 		b = providers.NewBudget(connector.Limits())
 		b.BlockUntil(until)
 		b.OnBlock = func(until time.Time) {
+			p.silenced(provider, until)
 			if time.Until(until) < persistedBlock {
 				return
 			}

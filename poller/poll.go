@@ -22,7 +22,7 @@ type Result struct {
 	Updated     int    `json:"updated"`
 	Deleted     int    `json:"deleted"`
 	Suspected   int    `json:"suspected"`   // missing once
-	Quarantined int    `json:"quarantined"` // missing, but too many: nothing of this poll counts
+	Quarantined int    `json:"quarantined"` // missing, or updated in the same fields, but too many: nothing of this poll counts
 	Events      int    `json:"events"`
 	DurationMS  int64  `json:"duration_ms"`
 	Error       string `json:"error,omitempty"` // why the listing did not reach its end
@@ -37,7 +37,8 @@ type attempt struct {
 	started   time.Time // by the database's clock
 	before    doubts
 	result    Result
-	outcome   string // for the log
+	fields    map[string]int // in how many of the updated records each changed, held ones included
+	outcome   string         // for the log
 	bytes     int64
 	storeTime time.Duration // spent on what is known: load, compare, write
 }
@@ -58,6 +59,7 @@ func (p *Poller) poll(ctx context.Context, c *claim) (Result, error) {
 		_ = p.release(ctx, c)
 	}
 	a.log(err)
+	a.report()
 	return a.result, err
 }
 
@@ -82,6 +84,10 @@ func (a *attempt) run(ctx context.Context) (err error) {
 		same, a.former = a.recipe.follow(state.Recipe)
 		f.blind = !same && a.former == nil
 	}
+	relaid, err := a.readFields(state)
+	if err != nil {
+		return err
+	}
 	w, err := a.list(ctx, a.recordType, f.silent)
 	a.result.Pages, a.result.Requests, a.bytes = w.pages, w.requests, w.bytes
 	if err != nil {
@@ -94,19 +100,23 @@ func (a *attempt) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if d.Unchanged() && same && !a.doubted {
+	if d.Unchanged() && same && !relaid && !a.doubted {
 		a.outcome = "unchanged"
 		return a.succeed(ctx, a.DB, doubts{})
 	}
-	f.difference, f.listed, f.onePage = d, a.result.Records, w.onePage(state.Records)
+	f.fields = changedFieldsOf(d)
+	f.difference, f.listed, f.onePage = a.sift(d), a.result.Records, w.onePage(state.Records)
 	return a.judge(ctx, state, d, w, f)
 }
 
 // judge decides what of a complete listing is believed, and writes it.
 func (a *attempt) judge(ctx context.Context, state hashstore.State, d *hashstore.Difference, w *walk, f finding) error {
 	decided := f.decide(a.before, a.time())
-	a.outcome, a.result.Suspected, a.result.Quarantined = decided.outcome, len(decided.suspected), len(decided.held)
-	if len(decided.held) > 0 {
+	a.outcome, a.result.Suspected, a.result.Quarantined = decided.outcome, len(decided.suspected), len(decided.held)+len(decided.stormed)
+	if !f.silent && !f.blind {
+		a.fields = f.fields.byName
+	}
+	if decided.holds() {
 		return a.recordAlone(ctx, decided.after)
 	}
 	a.result.Created, a.result.Updated, a.result.Deleted = decided.created, decided.updated, len(decided.deleted)
@@ -120,7 +130,7 @@ func (a *attempt) judge(ctx context.Context, state hashstore.State, d *hashstore
 		},
 	}
 	if a.result.Events > 0 {
-		c.Events = a.events(decided, &pollID)
+		c.Events = a.events(decided, d, &pollID)
 	}
 	var err error
 	if c.Recipe, err = a.recipe.encode(); err != nil {
@@ -146,14 +156,14 @@ func (a *attempt) recordAlone(ctx context.Context, after doubts) error {
 }
 
 // events are those of what is told; all of one poll bear one time.
-func (a *attempt) events(decided decision, pollID *int64) iter.Seq[hashstore.Event] {
+func (a *attempt) events(decided decision, d *hashstore.Difference, pollID *int64) iter.Seq[hashstore.Event] {
 	now := a.time()
 	return func(yield func(hashstore.Event) bool) {
 		for op, item := range decided.told() {
 			if !yield(hashstore.Event{
-				ProjectID: a.account.projectID, AccountID: a.account.id,
+				ProjectID: a.account.projectID, AccountID: a.account.id, Provider: a.account.provider,
 				Name: a.info.EventPrefix + "." + op.String(), RecordType: a.recordType, RecordID: item.ID,
-				OccurredAt: now, PollID: *pollID,
+				OccurredAt: now, PollID: *pollID, Fields: d.FieldNames(item.Changed),
 			}) {
 				return
 			}

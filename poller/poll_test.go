@@ -185,10 +185,12 @@ func TestOldPollsAreForgotten(t *testing.T) {
 		r.people.staff(3)
 		a := r.account(nil)
 		r.poll(a)
-		between := time.Now()
+		if _, err := r.db.Exec(`UPDATE polls SET started_at = $1`, time.Now().Add(-2*time.Hour).UTC()); err != nil {
+			t.Fatal(err)
+		}
 		r.people.add(person{id: "4", name: "person 4"})
 		r.poll(a)
-		if n, err := r.streams.PurgePolls(t.Context(), between); err != nil || n != 1 {
+		if n, err := r.streams.PurgePolls(t.Context(), time.Now().Add(-time.Hour)); err != nil || n != 1 {
 			t.Errorf("%d polls purged, %v", n, err)
 		}
 		if polls, err := r.streams.Polls(t.Context(), r.stream(a).ID, 0, 10); err != nil || len(polls) != 1 || polls[0].Created != 1 {

@@ -56,6 +56,10 @@ type Config struct {
 	// Wake is called when a stream became due by a user's hand; nil: nobody is told.
 	// Poller.Wake is made for it.
 	Wake func()
+	// OnPoll is told of every poll that ended, OnSilence of a provider that asked for
+	// silence. They must not block; nil: nobody watches.
+	OnPoll    func(Report)
+	OnSilence func(provider string)
 
 	MinInterval  time.Duration // shortest interval that may be asked for; 5 minutes
 	ConfirmDelay time.Duration // longest wait for the listing that confirms a suspicion; 15 seconds
@@ -113,7 +117,7 @@ func (k *core) woken() {
 
 // lister reads a stream page by page: a providers.Client.
 type lister interface {
-	List(ctx context.Context, recordType string) iter.Seq2[providers.Page, error]
+	List(ctx context.Context, recordType string, o providers.ListOptions) iter.Seq2[providers.Page, error]
 	Stream(recordType string) (providers.StreamInfo, bool)
 }
 

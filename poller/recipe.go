@@ -16,8 +16,10 @@ type recipe struct {
 	Ignore         []string `json:"ignore,omitempty"`
 	Sets           []string `json:"sets,omitempty"`
 	KeepURLQueries bool     `json:"keep_url_queries,omitempty"`
-	Mapping        string   `json:"mapping"` // the connector's version of the stream
-	Key            string   `json:"key"`     // its id
+	Mapping        string   `json:"mapping"`           // the connector's version of the stream
+	Key            string   `json:"key"`               // its id
+	Fields         bool     `json:"fields,omitempty"`  // digests of fields are made
+	Digests        []string `json:"digests,omitempty"` // of these paths as well
 }
 
 func recipeOf(info providers.StreamInfo, rules diff.Rules, key []byte) recipe {
@@ -35,23 +37,34 @@ func (r recipe) encode() (string, error) {
 	return string(text), nil
 }
 
+func decodeRecipe(text string) (r recipe, err error) {
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		return recipe{}, fmt.Errorf("read recipe: %w", err)
+	}
+	return r, nil
+}
+
+func (r recipe) rules() diff.Rules {
+	return diff.Rules{Ignore: slices.Clone(r.Ignore), Sets: slices.Clone(r.Sets), KeepURLQueries: r.KeepURLQueries}
+}
+
 // follow finds how a stream whose fingerprints were made by the stored recipe is
 // compared: as it is (same), with the former canonicalizer, or, where both are the zero
 // value, not at all but for which records there are: its ids or its key were others, or
 // this build can't hash as that one did.
 func (r recipe) follow(stored string) (same bool, former *diff.Canonicalizer) {
-	var s recipe
-	if err := json.Unmarshal([]byte(stored), &s); err != nil || s.Mapping != r.Mapping || s.Key != r.Key {
+	s, err := decodeRecipe(stored)
+	if err != nil || s.Mapping != r.Mapping || s.Key != r.Key {
 		return false, nil
 	}
 	if s.Rules == r.Rules {
 		return true, nil
 	}
-	rules := diff.Rules{Ignore: slices.Clone(s.Ignore), Sets: slices.Clone(s.Sets), KeepURLQueries: s.KeepURLQueries}
+	rules := s.rules()
 	if rules.Recipe() != s.Rules {
 		return false, nil
 	}
-	former, err := diff.NewCanonicalizer(rules)
+	former, err = diff.NewCanonicalizer(rules)
 	if err != nil {
 		return false, nil
 	}

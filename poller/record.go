@@ -21,12 +21,12 @@ type execer interface {
 func (a *attempt) succeed(ctx context.Context, db execer, after doubts) error {
 	now := a.time()
 	changed := a.result.Created+a.result.Updated+a.result.Deleted > 0
-	result, err := db.ExecContext(ctx, `UPDATE streams SET lease_owner = '', lease_until = NULL, failures = 0, last_error = '', polls = polls + 1,
+	result, err := db.ExecContext(ctx, `UPDATE streams SET lease_owner = '', lease_until = NULL, failures = 0, last_error = '', polls = polls + 1, requests = requests + $10,
 		next_poll_at = CASE WHEN next_poll_at IS NOT DISTINCT FROM $1 THEN $2 ELSE next_poll_at END,
 		last_poll_at = $3, last_complete_at = $4, last_change_at = CASE WHEN $5 THEN $4 ELSE last_change_at END,
 		last_duration_ms = $6, records = $7
 		WHERE id = $8 AND fence = $9`,
-		a.due, a.next(now, after), a.started, now, changed, now.Sub(a.started).Milliseconds(), a.result.Records, a.streamID, a.fence)
+		a.due, a.next(now, after), a.started, now, changed, now.Sub(a.started).Milliseconds(), a.result.Records, a.streamID, a.fence, a.result.Requests)
 	if err != nil {
 		return fmt.Errorf("end poll: %w", err)
 	}
@@ -39,7 +39,7 @@ func (a *attempt) succeed(ctx context.Context, db execer, after doubts) error {
 // long as the one before.
 func (a *attempt) next(now time.Time, after doubts) time.Time {
 	next := a.schedule.Next(now, a.key())
-	if len(after.suspected) == 0 || len(after.quarantined) > 0 {
+	if len(after.suspected) == 0 || after.holds() {
 		return next
 	}
 	soon := now.Add(a.ConfirmDelay << min(after.polls-1, 16))
@@ -63,11 +63,19 @@ func (a *attempt) record(ctx context.Context, tx *sql.Tx, after doubts) (int64, 
 // remember writes the poll's own row.
 func (a *attempt) remember(ctx context.Context, tx *sql.Tx) (id int64, err error) {
 	r := a.result
+	fields := ""
+	if len(a.fields) > 0 {
+		text, err := json.Marshal(a.fields)
+		if err != nil {
+			return 0, fmt.Errorf("remember poll: %w", err)
+		}
+		fields = string(text)
+	}
 	err = tx.QueryRowContext(ctx, `INSERT INTO polls (stream_id, started_at, duration_ms, complete, pages, records, created, updated, deleted,
-			suspected, quarantined, events, error)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id`,
+			suspected, quarantined, events, error, fields, number)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, (SELECT polls FROM streams WHERE id = $1)) RETURNING id`,
 		a.streamID, a.started, a.time().Sub(a.started).Milliseconds(), r.Complete, r.Pages, r.Records, r.Created, r.Updated, r.Deleted,
-		r.Suspected, r.Quarantined, r.Events, r.Error).Scan(&id)
+		r.Suspected, r.Quarantined, r.Events, r.Error, fields).Scan(&id)
 	if err != nil {
 		return 0, fmt.Errorf("remember poll: %w", err)
 	}
@@ -85,17 +93,21 @@ func (a *attempt) doubt(ctx context.Context, tx *sql.Tx, after doubts) error {
 		}
 		return nil
 	}
+	fields, err := json.Marshal(append([]string{}, after.fields...))
+	if err != nil {
+		return fmt.Errorf("write doubts: %w", err)
+	}
 	sample, err := json.Marshal(append([]string{}, after.sample...))
 	if err != nil {
 		return fmt.Errorf("write doubts: %w", err)
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO doubts (stream_id, suspected, quarantined, approved, reason, sample, created, updated, polls, since_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+	_, err = tx.ExecContext(ctx, `INSERT INTO doubts (stream_id, suspected, quarantined, approved, reason, sample, created, updated, polls, since_at, stormed, fields)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 		ON CONFLICT (stream_id) DO UPDATE SET suspected = excluded.suspected, quarantined = excluded.quarantined, approved = excluded.approved,
 			reason = excluded.reason, sample = excluded.sample, created = excluded.created, updated = excluded.updated,
-			polls = excluded.polls, since_at = excluded.since_at`,
+			polls = excluded.polls, since_at = excluded.since_at, stormed = excluded.stormed, fields = excluded.fields`,
 		a.streamID, encodePlaces(after.suspected), encodePlaces(after.quarantined), after.approved, after.reason, string(sample),
-		after.created, after.updated, after.polls, after.since)
+		after.created, after.updated, after.polls, after.since, encodePlaces(after.stormed), string(fields))
 	if err != nil {
 		return fmt.Errorf("write doubts: %w", err)
 	}
@@ -105,9 +117,9 @@ func (a *attempt) doubt(ctx context.Context, tx *sql.Tx, after doubts) error {
 // loadDoubts reads what the stream's last poll doubted and a person has said since.
 func loadDoubts(ctx context.Context, db *sql.DB, streamID int64) (doubts, error) {
 	var d doubts
-	var suspected, quarantined []byte
-	err := db.QueryRowContext(ctx, `SELECT suspected, quarantined, approved, polls, since_at FROM doubts WHERE stream_id = $1`, streamID).
-		Scan(&suspected, &quarantined, &d.approved, &d.polls, &d.since)
+	var suspected, quarantined, stormed []byte
+	err := db.QueryRowContext(ctx, `SELECT suspected, quarantined, stormed, approved, polls, since_at FROM doubts WHERE stream_id = $1`, streamID).
+		Scan(&suspected, &quarantined, &stormed, &d.approved, &d.polls, &d.since)
 	if errors.Is(err, sql.ErrNoRows) { // rejected since the claim
 		return doubts{}, nil
 	}
@@ -116,6 +128,9 @@ func loadDoubts(ctx context.Context, db *sql.DB, streamID int64) (doubts, error)
 	}
 	if err == nil {
 		d.quarantined, err = decodePlaces(quarantined)
+	}
+	if err == nil {
+		d.stormed, err = decodePlaces(stormed)
 	}
 	if err != nil {
 		return doubts{}, fmt.Errorf("load doubts: %w", err)
@@ -153,10 +168,10 @@ func (a *attempt) fail(ctx context.Context, cause error) error {
 			}
 		}
 		result, err := tx.ExecContext(ctx, `UPDATE streams SET lease_owner = '', lease_until = NULL, failures = failures + $1, last_error = $2,
-			polls = polls + 1, next_poll_at = CASE WHEN next_poll_at IS NOT DISTINCT FROM $3 THEN $4 ELSE next_poll_at END,
+			polls = polls + 1, requests = requests + $9, next_poll_at = CASE WHEN next_poll_at IS NOT DISTINCT FROM $3 THEN $4 ELSE next_poll_at END,
 			last_poll_at = $5, last_duration_ms = $6
 			WHERE id = $7 AND fence = $8`,
-			counts, a.result.Error, a.due, next, a.started, now.Sub(a.started).Milliseconds(), a.streamID, a.fence)
+			counts, a.result.Error, a.due, next, a.started, now.Sub(a.started).Milliseconds(), a.streamID, a.fence, a.result.Requests)
 		if err != nil {
 			return fmt.Errorf("record failed poll: %w", err)
 		}

@@ -98,7 +98,7 @@ func (m inMemory) Stream(recordType string) (providers.StreamInfo, bool) {
 	return providers.StreamInfo{RecordType: recordType, EventPrefix: "hris_" + recordType}, true
 }
 
-func (m inMemory) List(context.Context, string) iter.Seq2[providers.Page, error] {
+func (m inMemory) List(context.Context, string, providers.ListOptions) iter.Seq2[providers.Page, error] {
 	return func(yield func(providers.Page, error) bool) {
 		for _, p := range m.pages {
 			if !yield(p, nil) {

@@ -3,6 +3,7 @@ package poller
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"math"
 	"time"
@@ -21,12 +22,12 @@ func (s *Streams) RequestPoll(ctx context.Context, projectID, accountID, recordT
 	return nil
 }
 
-// Approve says that the quarantined records are gone indeed: the stream is polled at
-// once, and those of them that are still missing are deleted. The error is an
+// Approve says that what is quarantined is true: the stream is polled at once, and those
+// of the records that are still missing are deleted, those still updated are told. The error is an
 // *InvalidError where nothing is quarantined.
 func (s *Streams) Approve(ctx context.Context, projectID, accountID, recordType string) error {
 	return s.decide(ctx, projectID, accountID, recordType, func(tx *sql.Tx, id int64) (sql.Result, error) {
-		return tx.ExecContext(ctx, `UPDATE doubts SET approved = true WHERE stream_id = $1 AND length(quarantined) > 0`, id)
+		return tx.ExecContext(ctx, `UPDATE doubts SET approved = true WHERE stream_id = $1 AND length(quarantined) + length(stormed) > 0`, id)
 	})
 }
 
@@ -35,7 +36,7 @@ func (s *Streams) Approve(ctx context.Context, projectID, accountID, recordType 
 // nothing is quarantined.
 func (s *Streams) Reject(ctx context.Context, projectID, accountID, recordType string) error {
 	return s.decide(ctx, projectID, accountID, recordType, func(tx *sql.Tx, id int64) (sql.Result, error) {
-		return tx.ExecContext(ctx, `DELETE FROM doubts WHERE stream_id = $1 AND length(quarantined) > 0`, id)
+		return tx.ExecContext(ctx, `DELETE FROM doubts WHERE stream_id = $1 AND length(quarantined) + length(stormed) > 0`, id)
 	})
 }
 
@@ -73,8 +74,10 @@ func (s *Streams) decide(ctx context.Context, projectID, accountID, recordType s
 // Poll is a poll on record: one that found, doubted or failed something.
 type Poll struct {
 	ID        int64
+	Number    int64 // of the stream's polls, those that found nothing included
 	StartedAt time.Time
 	Result
+	Fields map[string]int // in how many of the updated records each changed, held ones included; nil: not known
 }
 
 // PurgePolls forgets polls that began before a time and returns how many. Nothing but
@@ -97,8 +100,8 @@ func (s *Streams) Polls(ctx context.Context, streamID, before int64, limit int) 
 	if before == 0 {
 		before = math.MaxInt64
 	}
-	rows, err := s.DB.QueryContext(ctx, `SELECT id, started_at, duration_ms, complete, pages, records, created, updated, deleted,
-			suspected, quarantined, events, error
+	rows, err := s.DB.QueryContext(ctx, `SELECT id, number, started_at, duration_ms, complete, pages, records, created, updated, deleted,
+			suspected, quarantined, events, error, fields
 		FROM polls WHERE stream_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`, streamID, before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list polls: %w", err)
@@ -107,9 +110,15 @@ func (s *Streams) Polls(ctx context.Context, streamID, before int64, limit int) 
 	var polls []Poll
 	for rows.Next() {
 		var p Poll
-		if err := rows.Scan(&p.ID, &p.StartedAt, &p.DurationMS, &p.Complete, &p.Pages, &p.Records, &p.Created, &p.Updated, &p.Deleted,
-			&p.Suspected, &p.Quarantined, &p.Events, &p.Error); err != nil {
+		var fields string
+		if err := rows.Scan(&p.ID, &p.Number, &p.StartedAt, &p.DurationMS, &p.Complete, &p.Pages, &p.Records, &p.Created, &p.Updated, &p.Deleted,
+			&p.Suspected, &p.Quarantined, &p.Events, &p.Error, &fields); err != nil {
 			return nil, fmt.Errorf("list polls: %w", err)
+		}
+		if fields != "" {
+			if err := json.Unmarshal([]byte(fields), &p.Fields); err != nil {
+				return nil, fmt.Errorf("list polls: %w", err)
+			}
 		}
 		polls = append(polls, p)
 	}

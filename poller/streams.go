@@ -29,8 +29,10 @@ type Stream struct {
 	Schedule, ScheduleFrom                   string // the one in force
 	Baseline                                 string // silent or emit
 	IgnorePaths                              []string
-	QuarantineThreshold                      int // percent: more of the records missing in one poll (and more than ten) are held
-	ReleaseAfter                             int // listings that miss the very same records decide a quarantine; 0: only a person does
+	ChangedFields                            bool     // are told
+	DigestPaths                              []string // whose changes are told apart, beside the connector's
+	QuarantineThreshold                      int      // percent: more of the records missing in one poll (and more than ten) are held
+	ReleaseAfter                             int      // listings that miss the very same records decide a quarantine; 0: only a person does
 	NextPollAt                               time.Time
 	LastPollAt, LastCompleteAt, LastChangeAt time.Time
 	LastDurationMS                           int64
@@ -46,10 +48,11 @@ type Stream struct {
 type Quarantine struct {
 	Reason           string
 	Missing          int
-	Created, Updated int64 // held with it
-	Polls            int   // listings that found the same set
+	Created, Updated int64    // held with it
+	Fields           []string // of a storm of updates: those that changed in most records
+	Polls            int      // listings that found the same set
 	Since            time.Time
-	Sample           []string // ids of some that are missing
+	Sample           []string // ids of some that are missing, or updated where none is
 	Approved         bool     // by a person; the next poll acts on it
 }
 
@@ -88,9 +91,10 @@ func (s *Streams) Get(ctx context.Context, projectID, accountID, recordType stri
 func (s *Streams) streams(ctx context.Context, where string, args ...any) ([]Stream, error) {
 	rows, err := s.DB.QueryContext(ctx, `SELECT s.id, s.account_id, s.record_type, a.provider, a.state, s.paused,
 			s.schedule, a.schedule AS account_schedule, coalesce(r.schedule, '') AS type_schedule,
-			CASE WHEN s.baseline = '' THEN a.baseline ELSE s.baseline END AS baseline, s.ignore_paths, s.quarantine_percent, s.release_after,
+			CASE WHEN s.baseline = '' THEN a.baseline ELSE s.baseline END AS baseline, s.ignore_paths, s.changed_fields, s.digest_paths, s.quarantine_percent, s.release_after,
 			s.next_poll_at, s.last_poll_at, s.last_complete_at, s.last_change_at, s.last_duration_ms, s.last_error, s.failures, s.polls, s.records,
 			coalesce(length(d.suspected) / 8, 0) AS suspected, coalesce(length(d.quarantined) / 8, 0) AS quarantined,
+			coalesce(length(d.stormed) / 8, 0) AS stormed, coalesce(d.fields, '[]') AS fields,
 			coalesce(d.approved, false) AS approved, coalesce(d.reason, '') AS reason, coalesce(d.sample, '[]') AS sample,
 			coalesce(d.created, 0) AS created, coalesce(d.updated, 0) AS updated, coalesce(d.polls, 0) AS listings, d.since_at
 		FROM streams s
@@ -119,22 +123,25 @@ func (s *Streams) streams(ctx context.Context, where string, args ...any) ([]Str
 func (s *Streams) scan(rows *sql.Rows) (Stream, error) {
 	var v Stream
 	var q Quarantine
-	var accountState, own, account, recordType, ignore, sample string
+	var accountState, own, account, recordType, ignore, digest, sample, fields string
 	var paused bool
+	var stormed int
 	var next, last, complete, change, since sql.NullTime
-	if err := rows.Scan(&v.ID, &v.AccountID, &v.RecordType, &v.Provider, &accountState, &paused, &own, &account, &recordType, &v.Baseline, &ignore, &v.QuarantineThreshold, &v.ReleaseAfter,
+	if err := rows.Scan(&v.ID, &v.AccountID, &v.RecordType, &v.Provider, &accountState, &paused, &own, &account, &recordType, &v.Baseline, &ignore, &v.ChangedFields, &digest, &v.QuarantineThreshold, &v.ReleaseAfter,
 		&next, &last, &complete, &change, &v.LastDurationMS, &v.LastError, &v.Failures, &v.Polls, &v.Records,
-		&v.Suspected, &q.Missing, &q.Approved, &q.Reason, &sample, &q.Created, &q.Updated, &q.Polls, &since); err != nil {
+		&v.Suspected, &q.Missing, &stormed, &fields, &q.Approved, &q.Reason, &sample, &q.Created, &q.Updated, &q.Polls, &since); err != nil {
 		return Stream{}, err
 	}
-	if err := json.Unmarshal([]byte(ignore), &v.IgnorePaths); err != nil {
-		return Stream{}, err
-	}
-	if err := json.Unmarshal([]byte(sample), &q.Sample); err != nil {
-		return Stream{}, err
+	for _, list := range []struct {
+		text string
+		into *[]string
+	}{{ignore, &v.IgnorePaths}, {digest, &v.DigestPaths}, {sample, &q.Sample}, {fields, &q.Fields}} {
+		if err := json.Unmarshal([]byte(list.text), list.into); err != nil {
+			return Stream{}, err
+		}
 	}
 	v.NextPollAt, v.LastPollAt, v.LastCompleteAt, v.LastChangeAt = next.Time, last.Time, complete.Time, change.Time
-	if q.Since = since.Time; q.Missing > 0 {
+	if q.Since = since.Time; q.Missing+stormed > 0 {
 		v.Quarantine = &q
 	}
 	schedule, from := s.schedules.inForce(own, account, recordType, s.providerSchedule(v.Provider, v.RecordType))
@@ -171,6 +178,8 @@ func (k *core) providerSchedule(provider, recordType string) string {
 type StreamUpdate struct {
 	Schedule, Baseline  *string
 	IgnorePaths         *[]string // added to the connector's
+	ChangedFields       *bool     // tell them
+	DigestPaths         *[]string // added to the connector's
 	QuarantineThreshold *int      // percent, 1 to 100
 	ReleaseAfter        *int      // 2 or more; 0: never
 	Paused              *bool
@@ -218,6 +227,11 @@ func (s *Streams) update(ctx context.Context, tx *sql.Tx, id int64, u StreamUpda
 			return err
 		}
 	}
+	if u.ChangedFields != nil || u.DigestPaths != nil {
+		if err := set("fields", s.updateFields(ctx, tx, id, u)); err != nil {
+			return err
+		}
+	}
 	if u.QuarantineThreshold != nil || u.ReleaseAfter != nil {
 		_, err := tx.ExecContext(ctx, `UPDATE streams SET quarantine_percent = coalesce($1, quarantine_percent), release_after = coalesce($2, release_after),
 			fence = fence + 1, lease_owner = '', lease_until = NULL WHERE id = $3`, u.QuarantineThreshold, u.ReleaseAfter, id)
@@ -257,11 +271,16 @@ func (s *Streams) checkUpdate(stream Stream, u StreamUpdate) error {
 	if n := u.ReleaseAfter; n != nil && *n != 0 && (*n < 2 || *n > maxReleaseAfter) {
 		return invalid("release_after", "must be 2 to %d listings, or 0 for never", maxReleaseAfter)
 	}
-	if u.IgnorePaths != nil {
-		var info providers.StreamInfo
-		if connector, err := s.Catalog.Connector(stream.Provider); err == nil {
-			info, _ = connector.Stream(stream.RecordType)
+	var info providers.StreamInfo
+	if connector, err := s.Catalog.Connector(stream.Provider); err == nil {
+		info, _ = connector.Stream(stream.RecordType)
+	}
+	if u.DigestPaths != nil {
+		if err := checkDigestPaths(info, *u.DigestPaths); err != nil {
+			return invalid("digest_paths", "%s", err)
 		}
+	}
+	if u.IgnorePaths != nil {
 		if _, err := diff.NewCanonicalizer(rulesOf(info, *u.IgnorePaths)); err != nil {
 			return invalid("ignore_paths", "%s", err)
 		}

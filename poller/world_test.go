@@ -146,14 +146,14 @@ func (w *world) Stream(recordType string) (providers.StreamInfo, bool) {
 }
 
 // List notes what the real one gives.
-func (w *world) List(ctx context.Context, recordType string) iter.Seq2[providers.Page, error] {
+func (w *world) List(ctx context.Context, recordType string, o providers.ListOptions) iter.Seq2[providers.Page, error] {
 	return func(yield func(providers.Page, error) bool) {
 		s := &sight{there: map[string]bool{}, read: map[string]version{}, lied: w.hides != nil || w.foreign}
 		for _, f := range w.records {
 			s.there[f.id] = w.hides == nil || !w.hides(f.id)
 		}
 		w.walks = append(w.walks, s)
-		for page, err := range w.client.List(ctx, recordType) {
+		for page, err := range w.client.List(ctx, recordType, o) {
 			s.failed = err != nil
 			s.pages++
 			for _, r := range page.Records {

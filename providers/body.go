@@ -2,6 +2,7 @@ package providers
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,6 +14,7 @@ type body struct {
 	text   *template
 	json   string // anything else, as it is
 	isList bool
+	repeat string // as an element of a list it comes once for each value of this variable
 }
 
 type bodyMember struct {
@@ -20,15 +22,27 @@ type bodyMember struct {
 	value *body
 }
 
-func (c *compiler) body(f bodyFile) *body {
+// manyVariables can have several values; an element of a body's list that uses one comes
+// once for each of them.
+var manyVariables = []string{"id", "parent"}
+
+func (c *compiler) body(f bodyFile, extra ...string) *body {
 	b := &body{json: f.json, isList: f.isList}
 	switch {
 	case f.isText:
-		t := c.template(f.text, pageVariables...)
+		t := c.template(f.text, extra...)
 		b.text = &t
 	case f.isList:
 		for _, value := range f.list {
-			b.list = append(b.list, c.body(value))
+			element := c.body(value, extra...)
+			element.templates(func(t template) {
+				for _, p := range t.parts {
+					if slices.Contains(manyVariables, p.variable) {
+						element.repeat = p.variable
+					}
+				}
+			})
+			b.list = append(b.list, element)
 		}
 	case f.json != "":
 		if !json.Valid([]byte(f.json)) {
@@ -36,7 +50,7 @@ func (c *compiler) body(f bodyFile) *body {
 		}
 	default:
 		for _, m := range f.object {
-			b.object = append(b.object, bodyMember{m.key.value, c.body(m.value)})
+			b.object = append(b.object, bodyMember{m.key.value, c.body(m.value, extra...)})
 		}
 	}
 	return b
@@ -44,10 +58,10 @@ func (c *compiler) body(f bodyFile) *body {
 
 // append writes the body; false when it is a text without a value, which is left out.
 // A text that is a page's number, offset or size alone is a number.
-func (b *body) append(dst []byte, values lookup) ([]byte, bool) {
+func (b *body) append(dst []byte, values *scope) ([]byte, bool) {
 	switch {
 	case b.text != nil:
-		value, ok := b.text.expand(values, nil)
+		value, ok := b.text.expand(values.lookup, nil)
 		if !ok {
 			return dst, false
 		}
@@ -58,7 +72,11 @@ func (b *body) append(dst []byte, values lookup) ([]byte, bool) {
 	case b.isList:
 		dst = append(dst, '[')
 		for _, value := range b.list {
-			dst = appendItem(dst, nil, value, values)
+			if value.repeat == "" {
+				dst = appendItem(dst, nil, value, values)
+				continue
+			}
+			values.each(value.repeat, func(one *scope) { dst = appendItem(dst, nil, value, one) })
 		}
 		return append(dst, ']'), true
 	case b.json != "":
@@ -72,7 +90,7 @@ func (b *body) append(dst []byte, values lookup) ([]byte, bool) {
 	}
 }
 
-func appendItem(dst, key []byte, value *body, values lookup) []byte {
+func appendItem(dst, key []byte, value *body, values *scope) []byte {
 	start := len(dst)
 	if last := dst[start-1]; last != '[' && last != '{' {
 		dst = append(dst, ',')
@@ -101,29 +119,27 @@ func (b *body) templates(visit func(template)) {
 	}
 }
 
-// withoutPage writes what of a body does not depend on the page.
-func (f *bodyFile) withoutPage() string {
+// lasting writes what of a body depends neither on the page nor on what is asked since when.
+func (f *bodyFile) lasting() string {
 	var b strings.Builder
 	switch {
 	case f.isText:
-		b.WriteString(strconv.Quote(withoutPage(f.text.value)))
+		if t, _ := parseTemplate(f.text.value); t.passing() {
+			return ""
+		}
+		b.WriteString(strconv.Quote(f.text.value))
 	case f.isList:
 		for i := range f.list {
-			b.WriteString(f.list[i].withoutPage() + ",")
+			b.WriteString(f.list[i].lasting() + ",")
 		}
 	case f.json != "":
 		b.WriteString(f.json)
 	default:
 		for i := range f.object {
-			b.WriteString(strconv.Quote(f.object[i].key.value) + ":" + f.object[i].value.withoutPage() + ",")
+			if value := f.object[i].value.lasting(); value != "" {
+				b.WriteString(strconv.Quote(f.object[i].key.value) + ":" + value + ",")
+			}
 		}
 	}
 	return b.String()
-}
-
-func withoutPage(s string) string {
-	for _, variable := range pageVariables {
-		s = strings.ReplaceAll(s, "${"+variable+"}", "")
-	}
-	return s
 }

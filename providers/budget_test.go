@@ -1,8 +1,10 @@
 package providers_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -79,5 +81,84 @@ func TestBlockHoldsForAllStreams(t *testing.T) {
 			})
 		}
 		streams.Wait()
+	})
+}
+
+// A stream that asks for much doesn't keep the account's others waiting.
+func TestBudgetIsFair(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := connector(t, "limits: {concurrency: 1}\nstreams:\n"+
+			"  employees:\n    request: {get: /people, query: {page: '${page.number}'}}\n    records: {id: id}\n    page: {kind: page, end: empty}\n"+
+			"  candidates:\n    request: {get: '/jobs/${parent}'}\n    records: {id: id}\n    page: none\n    parent: {stream: job_postings}\n"+
+			"  job_postings:\n    request: {get: /jobs}\n    records: {id: id}\n    page: none\n")
+		var ids []string
+		for i := range 200 {
+			ids = append(ids, strconv.Itoa(i))
+		}
+		begun := time.Now()
+		client := open(t, c, func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(time.Second)
+			switch {
+			case r.URL.Path == "/jobs":
+				reply(w, records(ids))
+			case r.URL.Path == "/people" && query(r, "page", 0) < 5:
+				reply(w, records([]string{r.URL.Query().Get("page")}))
+			default:
+				reply(w, records(nil))
+			}
+		}, func(_ *providers.Target, o *providers.Options) {
+			o.Budget = providers.NewBudget(providers.Limits{Concurrency: 1})
+		})
+		var streams sync.WaitGroup
+		streams.Go(func() { list(t.Context(), client, "candidates") })
+		streams.Go(func() {
+			time.Sleep(5 * time.Second)
+			if got := list(t.Context(), client, "employees"); got.err != nil || len(got.ids) != 4 {
+				t.Error(got.ids, got.err)
+			}
+			if took := time.Since(begun); took > 20*time.Second {
+				t.Errorf("5 pages of one stream took %s beside 200 requests of another", took)
+			}
+		})
+		streams.Wait()
+	})
+}
+
+// A day's quota is a day's, whatever happens to the process in between.
+func TestQuotaSurvivesRestarts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := connector(t, "limits: {quota: [{requests: 3, per: 24h}, {requests: 100, per: 1h}]}\n"+employees(whole))
+		budget := providers.NewBudget(c.Limits())
+		ask := func() error {
+			return list(t.Context(), open(t, c, answers(`{"data":[]}`), func(_ *providers.Target, o *providers.Options) { o.Budget = budget }), "employees").err
+		}
+		restart := func() {
+			state, err := json.Marshal(budget.State())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var back providers.BudgetState
+			if err := json.Unmarshal(state, &back); err != nil {
+				t.Fatal(err)
+			}
+			budget = providers.NewBudget(c.Limits())
+			budget.Restore(back)
+		}
+		begun := time.Now()
+		for range 3 {
+			if err := ask(); err != nil {
+				t.Fatal(err)
+			}
+			restart()
+			time.Sleep(time.Hour)
+		}
+		e := wantKind(t, ask(), providers.Throttled, "silence until")
+		if !e.RetryAt.Equal(begun.Add(24 * time.Hour)) {
+			t.Errorf("the window ends %s", e.RetryAt)
+		}
+		time.Sleep(time.Until(e.RetryAt))
+		if err := ask(); err != nil {
+			t.Errorf("on the next day: %v", err)
+		}
 	})
 }

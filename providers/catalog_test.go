@@ -155,7 +155,7 @@ func TestConnectors(t *testing.T) {
 func TestStreamInfo(t *testing.T) {
 	got, _ := embedded(t, "bamboohr").Stream("applications")
 	got.Verified, got.Version = "", ""
-	want := providers.StreamInfo{RecordType: "applications", EventPrefix: "ats_applications", Ignore: []string{"applicant.avatar"}, Positional: true}
+	want := providers.StreamInfo{RecordType: "applications", EventPrefix: "ats_applications", Ignore: []string{"applicant.avatar"}, Positional: true, Confirms: true}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

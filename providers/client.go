@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -8,17 +9,18 @@ import (
 	"iter"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
-
-	"github.com/tidwall/gjson"
 )
 
 // Client reads the streams of one account. It is safe for concurrent use.
 type Client struct {
 	*setup
+	turn      string // the stream for which it asks the budget
 	http      *http.Client
 	budget    *Budget
+	keeper    *keeper
 	trace     func(Exchange)
 	userAgent string
 	maxWait   time.Duration
@@ -36,7 +38,7 @@ const (
 
 var defaultBackoff = []time.Duration{500 * time.Millisecond, 2 * time.Second, 8 * time.Second}
 
-func newClient(s *setup, o Options) *Client {
+func newClient(s *setup, o Options) (*Client, error) {
 	var client http.Client
 	if o.HTTP != nil {
 		client = *o.HTTP
@@ -44,8 +46,18 @@ func newClient(s *setup, o Options) *Client {
 	// A redirect would carry the credentials to wherever it points.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	client.Jar = nil
+	if certificate, err := s.certificate(); err != nil {
+		return nil, err
+	} else if certificate != nil {
+		if err := certify(&client, certificate); err != nil {
+			return nil, err
+		}
+	}
 	if o.Budget == nil {
 		o.Budget = NewBudget(s.limits.Limits)
+	}
+	if o.Tokens == nil {
+		o.Tokens = NewTokens()
 	}
 	if o.Backoff == nil {
 		o.Backoff = defaultBackoff
@@ -56,16 +68,41 @@ func newClient(s *setup, o Options) *Client {
 		maxWait:   cmp.Or(o.MaxWait, defaultMaxWait),
 		timeout:   cmp.Or(o.Timeout, defaultTimeout),
 		backoff:   o.Backoff, maxBody: defaultMaxBody,
-	}
+		keeper: &keeper{store: o.Tokens},
+	}, nil
 }
+
+// ListOptions say how a stream is listed. The zero value is a full listing from its
+// beginning.
+type ListOptions struct {
+	// Since asks only for what changed at or after it; StreamInfo.Since must be true. Such
+	// a listing proves no absence. It may give more than asked for, up to everything.
+	Since time.Time
+	// Validators of an earlier listing of the same version that ended well. A full listing
+	// whose provider answers that nothing changed ends with Page.NotModified; an
+	// incremental one goes on from there where the provider works with tokens.
+	Validators string
+	// Resume is a Page.Resume of an interrupted listing of the same version: it goes on
+	// behind that page. One that doesn't fit ends the listing with ErrResume.
+	Resume string
+}
+
+// ErrResume is for a ListOptions.Resume that no longer fits: list from the beginning.
+var ErrResume = errors.New("the listing can't go on where it ended: begin anew")
 
 // Page is one page of a listing.
 type Page struct {
 	Number   int // 1-based
 	Capacity int // the most records that a page can hold; 0: the provider decides
 	Records  []Record
-	Requests int   // made for this page, new tries included
-	Bytes    int64 // of its answer
+	Deleted  []string // ids that the provider itself says are gone; in a listing, the latest word counts
+	Requests int      // made for this page, new tries included
+	Bytes    int64    // of its answer
+	Total    int      // the records of the whole listing, as the provider says; -1: not told
+
+	NotModified bool   // nothing changed since the listing of ListOptions.Validators; there are no records
+	Validators  string // on the last page: for a later listing; "": there are none
+	Resume      string // where the listing can go on behind this page; holds no credential; "": it can't
 }
 
 // Record is one record as the provider gave it.
@@ -86,6 +123,13 @@ func (cl *Client) Stream(recordType string) (StreamInfo, bool) {
 	return s.info, true
 }
 
+// on is the client in the name of a stream.
+func (cl *Client) on(recordType string) *Client {
+	one := *cl
+	one.turn = recordType
+	return &one
+}
+
 func (cl *Client) stream(recordType string) *stream {
 	i := slices.IndexFunc(cl.streams, func(s *stream) bool { return s.info.RecordType == recordType })
 	if i < 0 {
@@ -98,8 +142,9 @@ func (cl *Client) stream(recordType string) *stream {
 // seen and the provider's own total, where it gives one, agrees; otherwise the last
 // element is an error, most often an *Error, with the requests made for the page that
 // failed. The next page is fetched while the caller uses the present one, so two pages
-// are in memory.
-func (cl *Client) List(ctx context.Context, recordType string) iter.Seq2[Page, error] {
+// are in memory. A provider that no longer knows its own cursor makes the listing begin
+// anew once: records can come twice, then.
+func (cl *Client) List(ctx context.Context, recordType string, o ListOptions) iter.Seq2[Page, error] {
 	return func(yield func(Page, error) bool) {
 		s := cl.stream(recordType)
 		if s == nil || !s.served {
@@ -107,19 +152,20 @@ func (cl *Client) List(ctx context.Context, recordType string) iter.Seq2[Page, e
 			return
 		}
 		ctx, cancel := context.WithCancel(ctx)
-		pages := make(chan outcome)
+		l := newListing(cl, s, o)
 		finished := false
 		var fetcher sync.WaitGroup
 		defer fetcher.Wait() // also when yield panics
 		defer cancel()
 		fetcher.Go(func() {
-			defer close(pages)
-			finished = cl.walk(ctx, s, pages)
+			defer close(l.pages)
+			finished = l.run(ctx)
 		})
-		for o := range pages {
-			if !yield(o.page, o.err) {
+		for p := range l.pages {
+			if !yield(p.page, p.err) {
 				return
 			}
+			l.release(p.sheet)
 		}
 		if !finished {
 			yield(Page{}, fmt.Errorf("list %s: %w", recordType, context.Cause(ctx)))
@@ -127,39 +173,37 @@ func (cl *Client) List(ctx context.Context, recordType string) iter.Seq2[Page, e
 	}
 }
 
-type outcome struct {
-	page Page
-	err  error
-}
-
-// walk sends the pages one by one, and the error that ends them, if any. Handing over a
-// page means that the caller is done with the one before, whose memory the next but one
-// takes. It is false when the context ended first.
-func (cl *Client) walk(ctx context.Context, s *stream, pages chan<- outcome) bool {
-	l := newListing(cl, s)
-	for more := true; more; {
-		var o outcome
-		o.page, more, o.err = l.next(ctx)
-		if ctx.Err() != nil {
-			return false
-		}
-		if e, ok := errors.AsType[*Error](o.err); ok {
-			e.RecordType, e.Page = s.info.RecordType, o.page.Number
-		}
-		select {
-		case pages <- o:
-		case <-ctx.Done():
-			return false
-		}
-		more = more && o.err == nil
+// Exists asks for one record by its id. It is false when the provider answers that there
+// is none, and an error when that can't be known, with StreamInfo.Confirms false, too.
+func (cl *Client) Exists(ctx context.Context, recordType, id string) (bool, error) {
+	s := cl.stream(recordType)
+	if s == nil || !s.served || s.record == nil {
+		return false, fmt.Errorf("look up %s: the connector can't ask for one record", recordType)
 	}
-	return true
+	there, _, err := cl.on(recordType).exists(ctx, s, id)
+	if e, ok := errors.AsType[*Error](err); ok {
+		e.RecordType = recordType
+		return false, e
+	}
+	if err != nil {
+		return false, fmt.Errorf("look up %s: %w", recordType, err)
+	}
+	return there, nil
 }
 
-// answer is a page as it came.
-type answer struct {
-	header   http.Header
-	status   int
-	body     []byte
-	document gjson.Result // body, parsed; its texts are copies
+// exists asks for one record of any stream that can.
+func (cl *Client) exists(ctx context.Context, s *stream, id string) (there bool, requests int, err error) {
+	q := &query{call: s.record.call, values: scope{account: cl.lookup, ids: []string{id}, idParts: splitID(id)}}
+	if strings.Trim(id, ".") == "" || len(q.values.idParts) < len(s.records.id) {
+		return false, 0, errors.New("the id is not one that can be asked for")
+	}
+	var buffer bytes.Buffer
+	a, requests, err := cl.fetch(ctx, q, &buffer)
+	if e, ok := errors.AsType[*Error](err); ok && e.Kind == NotFound {
+		return false, requests, nil
+	}
+	if err != nil {
+		return false, requests, err
+	}
+	return !s.record.gone.set() || !s.record.gone.holds(a), requests, nil
 }

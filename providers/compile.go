@@ -2,6 +2,7 @@ package providers
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -10,17 +11,18 @@ import (
 
 // plan is a connector as one account uses it: every word of the file read and checked.
 type plan struct {
-	ownBase, basePath  template
-	username, password template
-	basic              bool
-	authHeader         []param
-	authQuery          []param
-	limits             limitsFile
-	streams            []*stream
+	ownBase, basePath template
+	auth              auth
+	limits            limits
+	errors            errorRules
+	streams           []*stream
 }
 
-// param is a named value of a request; left out when either has no value.
-type param struct{ name, value template }
+// limits are a connector's, with the headers that tell more.
+type limits struct {
+	Limits
+	remaining, reset []string
+}
 
 // compiler turns a connectorFile into a plan, with the credentials of an account or,
 // to check a file, with their defaults.
@@ -53,8 +55,6 @@ func credentialsIn(t text) []string {
 	}
 	return names
 }
-
-var pageVariables = []string{"page.size", "page.number", "page.offset", "page.cursor"}
 
 // template reads a text in which substitutions may stand.
 func (c *compiler) template(t text, extra ...string) template {
@@ -127,6 +127,16 @@ func (c *compiler) number(t text, least, most int) (value int, ok bool) {
 	return value, true
 }
 
+// among reads one of a few words; "" when it is absent or, as a problem, none of them.
+func (c *compiler) among(t text, words ...string) string {
+	word := c.word(t)
+	if word != "" && !slices.Contains(words, word) {
+		c.problem(t, "%q is none of %s%s", word, strings.Join(words, ", "), suggest(word, words))
+		return ""
+	}
+	return word
+}
+
 func (c *compiler) path(t text) path {
 	p, err := parsePath(c.word(t))
 	if err != nil {
@@ -169,14 +179,11 @@ func (c *compiler) headers(pairs []pair, extra ...string) []param {
 func (c *compiler) plan() *plan {
 	f := c.file
 	p := &plan{
-		ownBase:    c.mandatory(f.base, c.template(f.base)),
-		basePath:   c.mandatory(f.basePath, c.template(f.basePath)),
-		username:   c.template(f.auth.username),
-		password:   c.template(f.auth.password),
-		basic:      f.auth.username.set,
-		authHeader: c.headers(f.auth.header),
-		authQuery:  c.params(f.auth.query),
-		limits:     f.limits,
+		ownBase:  c.mandatory(f.base, c.template(f.base)),
+		basePath: c.mandatory(f.basePath, c.template(f.basePath)),
+		auth:     c.auth(f.auth),
+		limits:   limits{f.limits.Limits, textValues(f.limits.remaining), textValues(f.limits.reset)},
+		errors:   c.errorRules(f.errors),
 	}
 	if f.base.set && f.base.literal() {
 		if _, err := parseBase(f.base.value); err != nil {
@@ -186,10 +193,58 @@ func (c *compiler) plan() *plan {
 	if f.basePath.set && !strings.HasPrefix(f.basePath.value, "/") {
 		c.problem(f.basePath, "base_path begins with /")
 	}
+	lists := map[string]*stream{}
+	for _, s := range f.lists {
+		if !s.broken {
+			lists[s.recordType.value] = c.helper(merge(f.defaults, s))
+		}
+	}
 	for _, s := range f.streams {
 		if !s.broken {
 			p.streams = append(p.streams, c.stream(merge(f.defaults, s)))
+			lists[s.recordType.value] = p.streams[len(p.streams)-1]
+		}
+	}
+	for _, s := range slices.Concat(f.lists, f.streams) {
+		if !s.broken {
+			c.adopt(merge(f.defaults, s), lists)
 		}
 	}
 	return p
+}
+
+// adopt gives a list its parent.
+func (c *compiler) adopt(f streamFile, lists map[string]*stream) {
+	if !f.parent.stream.set {
+		return
+	}
+	child, own := lists[f.recordType.value], lists[f.parent.stream.value]
+	if own == nil {
+		c.problem(f.parent.stream, "no stream or list is called %q%s", f.parent.stream.value, nearest(f.parent.stream.value, slices.Collect(maps.Keys(lists)), ""))
+		return
+	}
+	for s := own; s != nil; s = s.parent.stream {
+		if s == child {
+			c.problem(f.parent.stream, "%s would be its own parent", f.recordType.value)
+			return
+		}
+		if s.parent == nil {
+			break
+		}
+	}
+	child.parent = &parent{stream: own, key: c.path(f.parent.key), batch: max(f.parent.batch, 1), separator: ","}
+	if f.parent.separator.set {
+		child.parent.separator = f.parent.separator.value
+	}
+	if !own.served {
+		child.served = false
+	}
+}
+
+func textValues(texts []text) []string {
+	var values []string
+	for _, t := range texts {
+		values = append(values, t.value)
+	}
+	return values
 }

@@ -38,7 +38,18 @@ type StreamInfo struct {
 	Ignore, Sets   []string
 	KeepURLQueries bool
 	Version        string // changes when the same data could be read as other records
-	Positional     bool   // pages are counted: a listing can skip or repeat records that move meanwhile
+	Positional     bool   // a listing can skip or repeat records that move while it is read
+
+	// Since: the list can be asked for what changed since a time, and that was seen to
+	// miss nothing.
+	Since bool
+	// SinceMargin is how much earlier to ask than the last listing began: the provider's
+	// own delay.
+	SinceMargin time.Duration
+	// Confirms: one record can be asked for by its id, see Client.Exists.
+	Confirms bool
+	// Digests are paths below a record's own fields whose changes are told apart.
+	Digests []string
 }
 
 // Target is what an account gives a connector.
@@ -52,6 +63,7 @@ type Target struct {
 type Options struct {
 	HTTP      *http.Client   // its redirect policy and cookies are not used; nil: the default transport
 	Budget    *Budget        // nil: one of this client's own, with the connector's limits
+	Tokens    TokenStore     // of the account; nil: one of this client's own, and each asks for new tokens
 	Trace     func(Exchange) // called by several goroutines when several streams are listed
 	UserAgent string         // "": synthook
 	// MaxWait bounds how long one request waits for the provider's limits: a longer
@@ -109,7 +121,7 @@ func (c *Connector) Open(t Target, o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newClient(setup, o), nil
+	return newClient(setup, o)
 }
 
 // compile reads the connector's words with the values of an account or, where blame is

@@ -2,11 +2,7 @@ package providers
 
 import (
 	"fmt"
-	"maps"
-	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -105,31 +101,6 @@ func found(n ast.Node) string {
 	}
 }
 
-// fields says what to do with the value of each key that a mapping may have.
-type fields map[string]func(ast.Node)
-
-// mapping reads a mapping with known keys. Unknown keys are problems, and so are missing
-// ones among those required. It is false when n is something else.
-func (d *decoder) mapping(n ast.Node, known fields, required ...string) bool {
-	present := map[string]bool{}
-	ok := d.entries(n, func(key text, value ast.Node) {
-		read, ok := known[key.value]
-		if !ok {
-			names := slices.Sorted(maps.Keys(known))
-			d.problem(key, "unknown key %q%s", key.value, nearest(key.value, names, "; known here: "+strings.Join(names, ", ")))
-			return
-		}
-		present[key.value] = true
-		read(value)
-	})
-	for _, key := range required {
-		if ok && !present[key] {
-			d.problem(at(n), "the key %q is missing", key)
-		}
-	}
-	return ok
-}
-
 // entries reads a mapping with any keys, in the file's order.
 func (d *decoder) entries(n ast.Node, each func(key text, value ast.Node)) bool {
 	m, ok := n.(ast.MapNode)
@@ -173,87 +144,4 @@ func (d *decoder) scalarText(n ast.Node) text {
 	}
 	d.texts = append(d.texts, t)
 	return t
-}
-
-// text reads a text, block scalars without their final newline.
-func (d *decoder) text(to *text) func(ast.Node) {
-	return func(n ast.Node) {
-		switch n.(type) {
-		case *ast.StringNode, *ast.LiteralNode:
-			*to = d.scalarText(n)
-			to.value = strings.TrimRight(to.value, "\n")
-		default:
-			d.problem(at(n), "a text is expected here, not %s", found(n))
-		}
-	}
-}
-
-// scalar reads a text, number or truth value as it is written.
-func (d *decoder) scalar(to *text) func(ast.Node) {
-	return func(n ast.Node) {
-		switch n.(type) {
-		case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
-			*to = d.scalarText(n)
-		default:
-			d.text(to)(n)
-		}
-	}
-}
-
-// number reads a whole number, or a substitution that gives one.
-func (d *decoder) number(to *text) func(ast.Node) {
-	return func(n ast.Node) {
-		t := text{}
-		switch n.(type) {
-		case *ast.IntegerNode:
-			t = d.scalarText(n)
-		case *ast.StringNode:
-			t = d.scalarText(n)
-		}
-		if _, err := strconv.Atoi(t.value); !t.set || err != nil && t.literal() {
-			d.problem(at(n), "a whole number is expected here, not %s", found(n))
-			return
-		}
-		*to = t
-	}
-}
-
-func (d *decoder) boolean(to *bool) func(ast.Node) {
-	return func(n ast.Node) {
-		b, ok := n.(*ast.BoolNode)
-		if !ok {
-			d.problem(at(n), "true or false is expected here, not %s", found(n))
-			return
-		}
-		*to = b.Value
-	}
-}
-
-func (d *decoder) integer(to *int, least, most int) func(ast.Node) {
-	return func(n ast.Node) {
-		var t text
-		d.number(&t)(n)
-		if !t.set {
-			return
-		}
-		value, err := strconv.Atoi(t.value)
-		if err != nil || value < least || value > most {
-			d.problem(t, "a whole number from %d to %d is expected here", least, most)
-			return
-		}
-		*to = value
-	}
-}
-
-func (d *decoder) duration(to *time.Duration) func(ast.Node) {
-	return func(n ast.Node) {
-		var t text
-		d.text(&t)(n)
-		value, err := time.ParseDuration(t.value)
-		if t.set && (err != nil || value <= 0) {
-			d.problem(t, "a duration like 10s or 1m is expected here")
-			return
-		}
-		*to = value
-	}
 }

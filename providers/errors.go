@@ -43,14 +43,19 @@ func (k Kind) String() string {
 type Error struct {
 	Kind       Kind
 	RecordType string
-	Page       int       // 1-based
+	Page       int       // 1-based; 0: one record was asked for
 	Status     int       // the HTTP status; 0 where there was none
 	RetryAt    time.Time // Throttled: when the provider may be asked again
 	Detail     string
 	cause      error
+	oauth      string // ", " and the code of a refused grant
+	restart    bool   // a cursor or token is no longer good: the listing begins anew
 }
 
 func (e *Error) Error() string {
+	if e.Page == 0 {
+		return fmt.Sprintf("look up %s: %s", e.RecordType, e.Detail)
+	}
 	return fmt.Sprintf("list %s, page %d: %s", e.RecordType, e.Page, e.Detail)
 }
 

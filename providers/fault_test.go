@@ -32,7 +32,7 @@ func onceThen(status int, headers func(now time.Time) map[string]string) http.Ha
 	}
 }
 
-const limited = "limits:\n  throttle: [406]\n  remaining: X-RateLimit-Remaining\n  reset: [X-Reset, X-RateLimit-Reset]\n"
+const limited = "errors: {throttle: [406]}\nlimits:\n  remaining: X-RateLimit-Remaining\n  reset: [X-Reset, X-RateLimit-Reset]\n"
 
 // However a provider says how long it wants silence, a listing waits that long and goes on.
 func TestThrottlingSlowsAListing(t *testing.T) {

@@ -8,35 +8,60 @@ import (
 	"math/rand/v2"
 	"mime"
 	"net/http"
-	"slices"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
 )
 
-// fetch gets one page: it waits for the account's budget, obeys the provider's limits,
+// answer is a page as it came.
+type answer struct {
+	header   http.Header
+	status   int
+	url      *url.URL // that was asked
+	location *url.URL // that a redirect points at
+	body     []byte
+	document gjson.Result // body, parsed; its texts are copies
+	last     gjson.Result // the last record of its page
+}
+
+// fetch gets one answer: it waits for the account's budget, obeys the provider's limits,
 // and tries again what may pass. requests counts the tries.
-func (cl *Client) fetch(ctx context.Context, r *request, buffer *bytes.Buffer) (a answer, requests int, err error) {
+func (cl *Client) fetch(ctx context.Context, q *query, buffer *bytes.Buffer) (a answer, requests int, err error) {
 	deadline := time.Now().Add(cl.maxWait)
+	var shows, refused access
 	for failures, throttles := 0, 0; ; {
-		if err := cl.budget.acquire(ctx, deadline); err != nil {
+		if q.grant == nil {
+			shows, err = cl.access(ctx, refused)
+			requests += cl.keeper.spent()
+			if err != nil {
+				return answer{}, requests, err
+			}
+		}
+		r, err := cl.request(q, shows)
+		if err != nil {
+			return answer{}, requests, err
+		}
+		if err := cl.budget.acquire(ctx, cl.turn, deadline); err != nil {
 			return answer{}, requests, err
 		}
 		requests++
 		a, failure := cl.send(ctx, r, buffer)
 		cl.budget.release()
+		throttled := false
 		if failure == nil {
-			failure = a.parse()
+			failure, throttled = cl.judge(&a, q.grant != nil)
 		}
 		if ctx.Err() != nil {
 			return answer{}, requests, context.Cause(ctx)
 		}
-		if until, ok := cl.throttledUntil(a, throttles); ok {
+		if throttled {
+			until := cl.silence(a, throttles)
 			throttles++
 			cl.budget.BlockUntil(until)
 			if until.After(deadline) {
-				e := throttled(until)
+				e := silenced(until)
 				e.Status = a.status
 				return answer{}, requests, e
 			}
@@ -49,6 +74,10 @@ func (cl *Client) fetch(ctx context.Context, r *request, buffer *bytes.Buffer) (
 		if failure.Status == 0 {
 			failure.Status = a.status
 		}
+		if failure.Kind == Auth && refused == (access{}) && shows.mayHaveEnded(a.status) {
+			refused = shows // once: a new one that is refused, too, is not the reason
+			continue
+		}
 		if failure.Kind != Transient || failures >= len(cl.backoff) {
 			return answer{}, requests, failure
 		}
@@ -60,49 +89,77 @@ func (cl *Client) fetch(ctx context.Context, r *request, buffer *bytes.Buffer) (
 	}
 }
 
+// mayHaveEnded tells whether a refusal may mean that the token or the session is over. A
+// 403 means that it is good and may not read this.
+func (shown access) mayHaveEnded(status int) bool {
+	return (shown.token != "" || shown.session != "") && status != http.StatusForbidden
+}
+
+// judge sorts an answer: nil for a good one. What throttles has no error. Where tokens
+// are given, the provider's API has no say.
+func (cl *Client) judge(a *answer, grant bool) (failure *Error, throttled bool) {
+	good := a.status >= 200 && a.status <= 299
+	if good {
+		failure = a.parse()
+	} else if a.status != http.StatusNotModified && (grant || len(cl.errors.code) > 0) && json.Valid(a.body) {
+		a.document = gjson.ParseBytes(a.body)
+	}
+	if failure != nil || a.status == http.StatusNotModified {
+		return failure, false
+	}
+	if grant && !good {
+		failure = statusError(a.status, a.location)
+		failure.oauth = oauthError(*a)
+		return failure, throttles(a)
+	}
+	if good && (grant || a.status == http.StatusNoContent || !cl.errors.ok.set() || cl.errors.ok.holds(*a)) {
+		return nil, false
+	}
+	class, code := cl.errors.class(*a)
+	if class == classThrottle || class == "" && throttles(a) {
+		return nil, true
+	}
+	if class == "" && good {
+		return protocol("the provider answers an error in a %d: %s is not so", a.status, cl.errors.ok.text), false
+	}
+	return classError(class, a.status, code, a.location), false
+}
+
+// throttles tells whether an answer asks for silence by its status alone.
+func throttles(a *answer) bool {
+	return a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable && a.header.Get("Retry-After") != ""
+}
+
 // resetHeaders are read when an answer throttles, beside those that the connector names.
 var resetHeaders = []string{"X-RateLimit-Reset", "X-Rate-Limit-Reset", "RateLimit-Reset"}
 
-// throttledUntil tells whether an answer asks for silence, and until when. An answer that
-// doesn't say how long is asked again after a second, two, four, at most a minute.
-func (cl *Client) throttledUntil(a answer, before int) (time.Time, bool) {
-	switch {
-	case a.status == http.StatusTooManyRequests, slices.Contains(cl.limits.throttle, a.status):
-	case a.status == http.StatusServiceUnavailable && a.header.Get("Retry-After") != "":
-	default:
-		return time.Time{}, false
-	}
+// silence tells until when an answer that throttles asks for silence. One that doesn't
+// say how long is asked again after a second, two, four, at most a minute.
+func (cl *Client) silence(a answer, before int) time.Time {
 	now := time.Now()
-	names := slices.Concat([]string{"Retry-After"}, textValues(cl.limits.reset), resetHeaders)
-	if value, ok := firstHeader(a.header, names); ok {
-		if until, ok := parseWait(value, serverTime(a.header, now), now); ok {
-			return until, true
+	for _, names := range [][]string{{"Retry-After"}, cl.limits.reset, resetHeaders} {
+		if value, ok := firstHeader(a.header, names); ok {
+			if until, ok := parseWait(value, serverTime(a.header, now), now); ok {
+				return until
+			}
 		}
 	}
 	wait := min(time.Second<<min(before, 6), time.Minute)
-	return now.Add(wait/2 + rand.N(wait/2+1)), true
+	return now.Add(wait/2 + rand.N(wait/2+1))
 }
 
 // heedRemaining blocks the account when an answer says that nothing is left of its window.
 func (cl *Client) heedRemaining(a answer) {
-	remaining, ok := firstHeader(a.header, textValues(cl.limits.remaining))
+	remaining, ok := firstHeader(a.header, cl.limits.remaining)
 	if !ok || strings.TrimSpace(remaining) != "0" {
 		return
 	}
 	now := time.Now()
-	if value, ok := firstHeader(a.header, textValues(cl.limits.reset)); ok {
+	if value, ok := firstHeader(a.header, cl.limits.reset); ok {
 		if until, ok := parseWait(value, serverTime(a.header, now), now); ok && until.After(now) {
 			cl.budget.BlockUntil(until)
 		}
 	}
-}
-
-func textValues(texts []text) []string {
-	var values []string
-	for _, t := range texts {
-		values = append(values, t.value)
-	}
-	return values
 }
 
 var byteOrderMark = []byte("\xef\xbb\xbf")

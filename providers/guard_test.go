@@ -272,12 +272,12 @@ func TestListingEndsWithItsCaller(t *testing.T) {
 		t.Fatal(err)
 	}
 	begun := time.Now()
-	for range client.List(t.Context(), "employees") {
+	for range client.List(t.Context(), "employees", providers.ListOptions{}) {
 		break
 	}
 	func() {
 		defer func() { _ = recover() }()
-		for range client.List(t.Context(), "employees") {
+		for range client.List(t.Context(), "employees", providers.ListOptions{}) {
 			panic("caller")
 		}
 	}()

@@ -2,6 +2,7 @@ package providers_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -94,7 +95,7 @@ type listed struct {
 
 func list(ctx context.Context, client *providers.Client, recordType string) listed {
 	var l listed
-	for page, err := range client.List(ctx, recordType) {
+	for page, err := range client.List(ctx, recordType, providers.ListOptions{}) {
 		l.requests += page.Requests
 		if err != nil {
 			l.err = err
@@ -130,3 +131,24 @@ func answers(bodies ...string) http.HandlerFunc {
 		_, _ = w.Write([]byte(bodies[min(int(n.Add(1)), len(bodies))-1]))
 	}
 }
+
+// decode reads a request's JSON.
+func decode(t *testing.T, r *http.Request, to any) {
+	t.Helper()
+	if err := json.NewDecoder(r.Body).Decode(to); err != nil {
+		t.Error(err)
+	}
+}
+
+// jsonOf writes JSON in one way.
+func jsonOf(t *testing.T, text string) string {
+	t.Helper()
+	var value any
+	if err := json.Unmarshal([]byte(text), &value); err != nil {
+		t.Fatal(err)
+	}
+	again, _ := json.Marshal(value)
+	return string(again)
+}
+
+var someTime = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)

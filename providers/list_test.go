@@ -391,7 +391,7 @@ func TestPageIsNotOverwrittenWhileInUse(t *testing.T) {
 		fetched <- struct{}{}
 	})
 	n, seen := 0, 0
-	for page, err := range client.List(t.Context(), "employees") {
+	for page, err := range client.List(t.Context(), "employees", providers.ListOptions{}) {
 		if err != nil {
 			t.Fatal(err)
 		}

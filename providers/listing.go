@@ -2,293 +2,183 @@ package providers
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"hash/maphash"
-	"math"
-	"net/http"
-	"net/url"
-	"slices"
-	"strconv"
-
-	"github.com/tidwall/gjson"
+	"errors"
+	"sync"
+	"time"
 )
 
-// listing is one walk through a stream.
+// listing is one reading of a stream: its walks, and their pages on the way to the caller.
 type listing struct {
 	cl     *Client
 	stream *stream
-	place  place
-	page   int // pages read
-	rows   int // records read, repeated ones too
+	o      ListOptions
+	before validators
+	pages  chan handed
+	free   chan *sheet
 
-	seed     maphash.Seed
-	places   map[uint64]struct{} // cursors and URLs followed so far
-	ids      map[uint64]struct{} // distinct records; kept only where a total is to be checked
-	total    int                 // the provider's latest; -1: not told
-	lastPage uint64              // the ids of the page before
+	handing sync.Mutex // one page after the other
+	page    int        // pages handed over
 
-	buffers [2]bytes.Buffer // bodies of this page and the one that the caller still uses
-	records [2][]Record
+	mu       sync.Mutex
+	requests int                 // made for no page yet
+	seen     map[uint64]struct{} // ids, where several variants of the list can give one
 }
 
-func newListing(cl *Client, s *stream) *listing {
-	l := &listing{cl: cl, stream: s, seed: maphash.MakeSeed(), places: map[uint64]struct{}{}, total: -1}
-	p := s.paging
-	l.place = place{number: p.start, offset: p.start, size: p.size}
-	if cl.pageSize > 0 && p.size > 0 {
-		l.place.size = min(cl.pageSize, p.maxSize)
-	}
-	if p.total.text != "" {
-		l.ids = map[uint64]struct{}{}
-	}
-	return l
+// sheet is the memory of one page.
+type sheet struct {
+	body    bytes.Buffer
+	records []Record
+	arena   []byte // of records that were written anew
 }
 
-// next reads one page; more is false after the last.
-func (l *listing) next(ctx context.Context) (page Page, more bool, err error) {
-	page.Number, page.Capacity = l.page+1, l.capacity()
-	r, err := l.cl.request(l.stream, l.place)
-	if err != nil {
-		return page, false, err
-	}
-	buffer := &l.buffers[l.page%2]
-	a, requests, err := l.cl.fetch(ctx, r, buffer)
-	page.Requests = requests
-	if err != nil {
-		return page, false, err
-	}
-	page.Bytes = int64(len(a.body))
-	if page.Records, err = l.read(a); err != nil {
-		return page, false, err
-	}
-	l.page++
-	more, err = l.advance(a, r.url, len(page.Records))
-	if err != nil {
-		page.Records = nil
-	}
-	return page, more, err
+// handed is a page for the caller, or the error that ends the listing.
+type handed struct {
+	page  Page
+	err   error
+	sheet *sheet
 }
 
-// capacity is the most records that a page can hold; 0: the provider decides.
-func (l *listing) capacity() int {
-	if l.stream.paging.end.signal == endOnly {
-		return math.MaxInt
+func newListing(cl *Client, s *stream, o ListOptions) *listing {
+	return &listing{
+		cl: cl.on(s.info.RecordType), stream: s, o: o, before: readValidators(o.Validators, s.info.Version),
+		pages: make(chan handed), free: make(chan *sheet, 64), seen: map[uint64]struct{}{},
 	}
-	return l.place.size
 }
 
-// read takes the records of a page and their ids.
-func (l *listing) read(a answer) ([]Record, error) {
-	found, err := l.stream.list(a)
-	if err != nil {
-		return nil, err
-	}
-	records := l.records[l.page%2][:0]
-	var ids maphash.Hash
-	ids.SetSeed(l.seed)
-	found.ForEach(func(_, record gjson.Result) bool {
-		var id string
-		if id, err = recordID(record, l.stream.id); err != nil {
-			err = protocol("record %d has no id: %s", len(records)+1, err)
-			return false
-		}
-		_, _ = ids.WriteString(id)
-		_ = ids.WriteByte(0)
-		if l.ids != nil {
-			l.ids[maphash.String(l.seed, id)] = struct{}{}
-		}
-		records = append(records, Record{id, a.body[record.Index : record.Index+len(record.Raw)]})
-		return true
-	})
-	if err != nil {
-		return nil, err
-	}
-	l.records[l.page%2] = records
-	l.rows += len(records)
-	before := l.lastPage
-	if l.lastPage = ids.Sum64(); len(records) > 0 && l.lastPage == before {
-		return nil, protocol("the page has the same records as the one before: the provider doesn't heed the paging parameters, or its cursor leads back")
-	}
-	return records, nil
-}
-
-// list finds the records of a page: a JSON array, or whatever else the connector says
-// stands for an empty one.
-func (s *stream) list(a answer) (gjson.Result, error) {
-	var none gjson.Result
-	if a.status == http.StatusNoContent {
-		if !s.empty["no_content"] {
-			return none, protocol("the provider answers 204, no content, where a list is expected")
-		}
-		return none, nil
-	}
-	found := s.records.get(a.document)
-	where := cmp.Or(s.records.text, "the answer")
-	switch {
-	case found.IsArray():
-		return found, nil
-	case !found.Exists():
-		if s.empty["missing"] {
-			return none, nil
-		}
-		return none, protocol("the answer has no %s: records.path is not where the records are", where)
-	case found.Type == gjson.Null:
-		if s.empty["null"] {
-			return none, nil
-		}
-		return none, protocol("%s is null, not a list", where)
+func (l *listing) blank() *sheet {
+	select {
+	case s := <-l.free:
+		return s
 	default:
-		return none, protocol("%s is not a list", where)
+		return &sheet{}
 	}
 }
 
-// advance decides whether the page was the last one and finds the next.
-func (l *listing) advance(a answer, from *url.URL, n int) (more bool, err error) {
-	p := l.stream.paging
-	if err := l.readTotal(a); err != nil {
-		return false, err
+// release takes a page's memory back.
+func (l *listing) release(s *sheet) {
+	if s == nil {
+		return
 	}
-	ended := a.status == http.StatusNoContent
-	if !ended {
-		if ended, err = l.ended(a, n); err != nil {
-			return false, err
-		}
-	}
-	if ended {
-		return false, l.checkTotal()
-	}
-	if l.page >= p.maxPages {
-		return false, protocol("the listing has no end after %d pages (max_pages)", l.page)
-	}
-	switch p.kind {
-	case "page":
-		l.place.number++
-	case "offset":
-		// By what came, not by what was asked for: a provider that gives less skips nothing.
-		l.place.offset += cmp.Or(n, l.place.size, 1)
+	select {
+	case l.free <- s:
 	default:
-		return true, l.follow(a, from)
-	}
-	return true, nil
-}
-
-func (l *listing) ended(a answer, n int) (bool, error) {
-	p := l.stream.paging
-	switch p.end.signal {
-	case endOnly:
-		return true, nil
-	case endEmpty:
-		return n == 0, nil
-	case endShort:
-		return n < l.place.size, nil
-	case endTotal:
-		if l.total < 0 {
-			return false, protocol("the answer has no %s, so the end of the list can't be known", p.total.text)
-		}
-		// An empty page before the total is reached leaves a listing that can't be completed.
-		return l.rows >= l.total || n == 0, nil
-	case endLastPage:
-		pages, ok, err := number(p.totalPages, a)
-		if err == nil && !ok {
-			err = protocol("the answer has no %s, so the end of the list can't be known", p.totalPages.text)
-		}
-		return l.page >= pages, err
-	case endFlag:
-		flag, err := readFlag(p.end.flag, a)
-		return flag == p.end.is, err
-	default: // endNoNext
-		target, err := l.target(a)
-		return target == "", err
 	}
 }
 
-// follow takes the cursor or the URL of the next page. One that was followed before
-// would go round for ever.
-func (l *listing) follow(a answer, from *url.URL) error {
-	target, err := l.target(a)
+// run sends the pages and the error that ends them, if any. It is false when the context
+// ended first.
+func (l *listing) run(ctx context.Context) bool {
+	err := l.read(ctx)
+	if e, ok := errors.AsType[*Error](err); ok && e.restart && (l.o.Resume != "" || l.before.Sync != "" || l.page > 0) {
+		l.o.Resume, l.before.Sync = "", ""
+		clear(l.seen)
+		err = l.read(ctx)
+	}
+	if err == nil && l.page == 0 && ctx.Err() == nil { // a list of no parents has no pages of its own
+		err = l.hand(ctx, Page{Total: -1}, nil, nil)
+	}
+	if ctx.Err() != nil {
+		return false
+	}
+	if err != nil {
+		return l.hand(ctx, Page{Total: -1}, nil, err) == nil
+	}
+	return true
+}
+
+// read walks through the stream.
+func (l *listing) read(ctx context.Context) error {
+	from, err := l.resumed()
 	if err != nil {
 		return err
 	}
-	if target == "" {
-		return protocol("the answer says that there is more and doesn't name the next page")
-	}
-	if l.stream.paging.kind == "cursor" {
-		l.place.cursor = target
-	} else {
-		next, err := from.Parse(target)
-		if err != nil {
-			return protocol("the URL of the next page can't be parsed")
+	v := l.scope()
+	if l.stream.tombstones != nil && !l.o.Since.IsZero() && l.o.Resume == "" {
+		if err := l.each(ctx, l.stream.tombstones, v, mark{}, l.bury); err != nil {
+			return err
 		}
-		if !sameHost(next, l.cl.base) {
-			return &Error{Kind: Refused, Detail: "the next page is on another host: credentials go to the account's own host only"}
-		}
-		next.Fragment = ""
-		l.place.url, target = next, next.String()
 	}
-	key := maphash.String(l.seed, target)
-	if _, again := l.places[key]; again {
-		return protocol("the next page was read before: the provider repeats its cursor")
-	}
-	l.places[key] = struct{}{}
-	return nil
+	return l.each(ctx, l.stream, v, from, l.deliver)
 }
 
-// target is the next cursor or URL as the answer gives it; "" for none.
-func (l *listing) target(a answer) (string, error) {
-	if l.stream.paging.kind == "link" {
-		target, _ := nextLink(a.header.Values("Link"))
-		return target, nil
+// scope is what every request of the listing has.
+func (l *listing) scope() scope {
+	v := scope{account: l.cl.lookup, separator: ","}
+	if !l.o.Since.IsZero() {
+		v.token = l.before.Sync
+		if l.stream.since.token.text == "" {
+			v.since = l.stream.since.write(l.o.Since)
+			v.until = l.stream.since.write(time.Now())
+		}
 	}
-	target, _, err := l.stream.paging.next.scalar(a)
-	if err != nil {
-		return "", protocol("%s", err)
-	}
-	return target, nil
+	return v
 }
 
-// readTotal keeps the latest total: the one nearest to the end of the walk, so that a
-// record created or deleted meanwhile is counted on both sides.
-func (l *listing) readTotal(a answer) error {
-	if l.ids == nil || a.status == http.StatusNoContent {
+// deliver hands over a page of the stream itself, which is the last one of its walk
+// unless there is more.
+func (l *listing) deliver(ctx context.Context, w *walk, page Page, s *sheet, more bool) error {
+	last := w.variant == len(l.stream.calls)-1
+	if len(l.stream.calls) > 1 || l.stream.parent != nil {
+		page.Total, page.Capacity = -1, 0 // one page is not all there is
+	}
+	switch {
+	case page.NotModified:
+		page.Validators = l.o.Validators
+	case l.stream.parent != nil:
+	case !more && last:
+		page.Validators = l.validators(w)
+	case !more:
+		page.Resume = l.mark(&walk{}, w.variant+1)
+	default:
+		page.Resume = l.mark(w, w.variant)
+	}
+	return l.hand(ctx, page, s, nil)
+}
+
+// bury hands over a page of the list of deleted records.
+func (l *listing) bury(ctx context.Context, _ *walk, page Page, s *sheet, _ bool) error {
+	for _, r := range page.Records {
+		page.Deleted = append(page.Deleted, r.ID)
+	}
+	page.Records, page.Total = nil, -1
+	return l.hand(ctx, page, s, nil)
+}
+
+// first tells whether an id comes for the first time, over all variants.
+func (l *listing) first(id uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, again := l.seen[id]
+	l.seen[id] = struct{}{}
+	return !again
+}
+
+// spend counts requests that were made for no page of their own; the next page tells them.
+func (l *listing) spend(requests int) {
+	l.mu.Lock()
+	l.requests += requests
+	l.mu.Unlock()
+}
+
+// hand gives a page to the caller; its error is that of a context that ended first.
+// Taking a page means that the caller is done with the one before.
+func (l *listing) hand(ctx context.Context, page Page, s *sheet, err error) error {
+	l.handing.Lock()
+	defer l.handing.Unlock()
+	l.mu.Lock()
+	page.Requests += l.requests
+	l.requests = 0
+	l.mu.Unlock()
+	page.Number = l.page + 1
+	if e, ok := errors.AsType[*Error](err); ok {
+		e.RecordType, e.Page = l.stream.info.RecordType, page.Number
+	}
+	select {
+	case l.pages <- handed{page, err, s}:
+		l.page++
 		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
-	total, ok, err := number(l.stream.paging.total, a)
-	if err == nil && ok {
-		l.total = total
-	}
-	return err
-}
-
-// checkTotal compares the distinct records listed with the provider's own number.
-func (l *listing) checkTotal() error {
-	if l.total >= 0 && len(l.ids) != l.total {
-		return protocol("listing incomplete: provider says %d, got %d", l.total, len(l.ids))
-	}
-	return nil
-}
-
-func number(s source, a answer) (int, bool, error) {
-	value, ok, err := s.scalar(a)
-	if err == nil && !ok {
-		return 0, false, nil
-	}
-	n, wrong := strconv.Atoi(value)
-	if err != nil || wrong != nil || n < 0 {
-		return 0, false, protocol("%s is not a whole number", s.text)
-	}
-	return n, true, nil
-}
-
-func readFlag(s source, a answer) (bool, error) {
-	word := ""
-	if s.header != "" {
-		word = a.header.Get(s.header)
-	} else if value := s.path.get(a.document); value.IsBool() || value.Type == gjson.String {
-		word = value.String()
-	}
-	if !slices.Contains([]string{"true", "false"}, word) {
-		return false, protocol("%s is neither true nor false, so the end of the list can't be known", s.text)
-	}
-	return word == "true", nil
 }

@@ -18,6 +18,9 @@ type paging struct {
 	total      source // of the number of records, checked at the end
 	totalPages source
 	positional bool
+	bySize     bool   // an offset grows by what was asked for, not by what came
+	alone      bool   // behind the first page nothing but the cursor is sent
+	first      string // cursor of the first page
 }
 
 // endRule is the signal that a page is the last one.
@@ -49,16 +52,18 @@ type pagingKind struct {
 var pagingKinds = map[string]pagingKind{
 	"none":   {ends: []string{endOnly}, standard: true},
 	"page":   {variable: "page.number", keys: []string{"start", "size", "max_size", "end", "total_pages"}, ends: []string{endTotal, endLastPage, endEmpty, endShort, endFlag}, positional: true},
-	"offset": {variable: "page.offset", keys: []string{"start", "size", "max_size", "end"}, ends: []string{endTotal, endEmpty, endShort, endFlag}, positional: true},
-	"cursor": {variable: "page.cursor", keys: []string{"next", "size", "max_size", "end"}, ends: []string{endNoNext, endEmpty, endShort, endFlag}, standard: true},
+	"offset": {variable: "page.offset", keys: []string{"start", "step", "size", "max_size", "end"}, ends: []string{endTotal, endEmpty, endShort, endFlag}, positional: true},
+	"cursor": {variable: "page.cursor", keys: []string{"start", "next", "size", "max_size", "end"}, ends: []string{endNoNext, endEmpty, endShort, endFlag}, standard: true},
 	"url":    {keys: []string{"next", "size", "max_size", "end"}, ends: []string{endNoNext, endEmpty, endShort, endFlag}, standard: true},
 	"link":   {keys: []string{"size", "max_size", "end"}, ends: []string{endNoNext, endEmpty, endShort, endFlag}, standard: true},
 }
 
+func pagingNames() []string { return []string{"none", "page", "offset", "cursor", "url", "link"} }
+
 // defaultMaxPages ends a listing that has no end. A connector with longer ones says so.
 const defaultMaxPages = 10_000
 
-func (c *compiler) paging(f pageFile, s *stream) paging {
+func (c *compiler) paging(f pageFile, used map[string]bool) paging {
 	p := paging{kind: c.word(f.kind), maxPages: defaultMaxPages}
 	kind, ok := pagingKinds[p.kind]
 	if !ok {
@@ -74,8 +79,14 @@ func (c *compiler) paging(f pageFile, s *stream) paging {
 	if p.kind == "page" {
 		p.start = 1
 	}
-	if start, ok := c.number(f.start, 0, 1_000_000); ok {
+	if p.kind == "cursor" {
+		p.first = c.word(f.start)
+	} else if start, ok := c.number(f.start, 0, 1_000_000); ok {
 		p.start = start
+	}
+	p.bySize = c.among(f.step, "records", "size") == "size"
+	if p.alone = f.alone; p.alone && p.kind != "cursor" {
+		c.problem(f.kind, "alone is for paging \"cursor\": it sends the cursor and no other parameter")
 	}
 	p.size, _ = c.number(f.size, 1, 100_000)
 	p.maxSize = p.size
@@ -92,7 +103,7 @@ func (c *compiler) paging(f pageFile, s *stream) paging {
 		c.problem(or(f.next, f.kind), "paging %q needs next: where the answer names the next page", p.kind)
 	}
 	p.end = c.end(f, p, kind)
-	c.places(f, p, kind, s)
+	c.places(f, p, kind, used)
 	return p
 }
 
@@ -101,7 +112,7 @@ func (c *compiler) contradictions(f pageFile, name string, kind pagingKind) {
 	if !f.kind.literal() {
 		return
 	}
-	given := map[string]text{"start": f.start, "size": f.size, "max_size": f.maxSize, "next": f.next, "end": f.end, "total_pages": f.totalPages}
+	given := map[string]text{"start": f.start, "step": f.step, "size": f.size, "max_size": f.maxSize, "next": f.next, "end": f.end, "total_pages": f.totalPages}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		if t := given[key]; t.set && !slices.Contains(kind.keys, key) {
 			c.problem(t, "paging %q has no %s%s", name, key, knownKeys(kind))
@@ -167,8 +178,7 @@ func endWords(kind pagingKind) string {
 }
 
 // places checks that the request says where its page begins, in the words of its kind.
-func (c *compiler) places(f pageFile, p paging, kind pagingKind, s *stream) {
-	used := s.pageVariables()
+func (c *compiler) places(f pageFile, p paging, kind pagingKind, used map[string]bool) {
 	if kind.variable != "" && !used[kind.variable] {
 		c.problem(f.kind, "paging %q needs ${%s} somewhere in the request", p.kind, kind.variable)
 	}
@@ -181,27 +191,11 @@ func (c *compiler) places(f pageFile, p paging, kind pagingKind, s *stream) {
 		}
 	}
 	switch {
+	case f.step.value == "size" && !f.size.set:
+		c.problem(f.step, "step: size needs size")
 	case used["page.size"] && !f.size.set:
 		c.problem(f.kind, "the request uses ${page.size}: say which with size")
 	case f.size.set && !used["page.size"] && slices.Contains(kind.keys, "size"):
 		c.problem(f.size, "size is never sent: write ${page.size} into the request, or leave it out")
 	}
-}
-
-// pageVariables are those that the stream's request uses.
-func (s *stream) pageVariables() map[string]bool {
-	used := map[string]bool{}
-	note := func(t template) {
-		for _, p := range t.parts {
-			used[p.variable] = true
-		}
-	}
-	note(s.path)
-	for _, p := range slices.Concat(s.query, s.headers) {
-		note(p.value)
-	}
-	if s.body != nil {
-		s.body.templates(note)
-	}
-	return used
 }

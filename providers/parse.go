@@ -90,7 +90,6 @@ func (d *decoder) assemble(f connectorFile, types map[string]string) *Connector 
 	if f.name.set && !connectorName.MatchString(c.Name) {
 		d.problem(f.name, "%q can't be a connector's name: small letters, digits, - and _", c.Name)
 	}
-	categories := []string{"hris", "ats", "unified", "generic"}
 	if f.category.set && !slices.Contains(categories, c.Category) {
 		d.problem(f.category, "unknown category %q%s", c.Category, nearest(c.Category, categories, "; known here: "+strings.Join(categories, ", ")))
 	}

@@ -26,10 +26,18 @@ func parsePath(text string) (path, error) {
 	if slices.Contains(keys, "*") {
 		return path{}, errors.New("* is only for ignore and sets")
 	}
+	p := pathOf(keys)
+	p.text = text
+	return p, nil
+}
+
+// pathOf is the path of some keys.
+func pathOf(keys []string) path {
+	escaped := make([]string, len(keys))
 	for i, key := range keys {
-		keys[i] = gjson.Escape(key)
+		escaped[i] = gjson.Escape(key)
 	}
-	return path{text, strings.Join(keys, ".")}, nil
+	return path{strings.Join(keys, "."), strings.Join(escaped, ".")}
 }
 
 // splitPath splits at dots; \. is a dot inside a key and \\ a backslash.
@@ -76,10 +84,12 @@ func (p path) get(document gjson.Result) gjson.Result {
 	return document.Get(p.json)
 }
 
-// source is where an answer tells something: a path into its body, or a header.
+// source is where an answer tells something: a path into its body, a header, or a path
+// into the last record of its page.
 type source struct {
 	text   string
 	header string
+	last   bool
 	path   path
 }
 
@@ -91,11 +101,12 @@ func parseSource(text string) (source, error) {
 		}
 		return source{text: text, header: http.CanonicalHeaderKey(name)}, nil
 	}
-	if text == "" {
-		return source{}, errors.New("a path is expected")
+	inLast, last := strings.CutPrefix(text, "last:")
+	p, err := parsePath(inLast)
+	if err == nil && p.json == "" {
+		err = errors.New("a path is expected")
 	}
-	p, err := parsePath(text)
-	return source{text: text, path: p}, err
+	return source{text: text, path: p, last: last}, err
 }
 
 // scalar returns the text of a string, number or boolean; false where there is none,
@@ -106,7 +117,11 @@ func (s source) scalar(a answer) (string, bool, error) {
 		value := a.header.Get(s.header)
 		return value, value != "", nil
 	}
-	switch value := s.path.get(a.document); value.Type {
+	document := a.document
+	if s.last {
+		document = a.last
+	}
+	switch value := s.path.get(document); value.Type {
 	case gjson.Null, gjson.False:
 		return "", false, nil
 	case gjson.String:
@@ -122,28 +137,21 @@ func (s source) scalar(a answer) (string, bool, error) {
 // the only thing of a record that is ever stored.
 const maxID = 512
 
-// recordID reads a record's id. Integers and strings are told apart no more than a URL
-// does. Several parts are joined by ":" with % and : escaped in each, so that different
-// parts never make the same id.
-func recordID(record gjson.Result, parts []path) (string, error) {
-	if len(parts) == 1 {
-		return idPart(record, parts[0])
+var idEscaper = strings.NewReplacer("%", "%25", ":", "%3A")
+
+// splitID gives the parts of an id that recordID joined.
+func splitID(id string) []string {
+	if !strings.Contains(id, ":") {
+		return []string{id} // of one part, or escaped for nobody
 	}
-	var b strings.Builder
-	for i, p := range parts {
-		if i > 0 {
-			b.WriteByte(':')
-		}
-		part, err := idPart(record, p)
-		if err != nil {
-			return "", err
-		}
-		b.WriteString(idEscaper.Replace(part))
+	parts := strings.Split(id, ":")
+	for i := range parts {
+		parts[i] = idUnescaper.Replace(parts[i])
 	}
-	return b.String(), nil
+	return parts
 }
 
-var idEscaper = strings.NewReplacer("%", "%25", ":", "%3A")
+var idUnescaper = strings.NewReplacer("%25", "%", "%3A", ":")
 
 func idPart(record gjson.Result, p path) (string, error) {
 	value := p.get(record)
@@ -161,13 +169,18 @@ func idPart(record gjson.Result, p path) (string, error) {
 	default:
 		return "", fmt.Errorf("%s is neither a text nor a whole number", p.text)
 	}
+	return idText(id, p.text)
+}
+
+// idText checks what is to be an id, or a part of one.
+func idText(id, where string) (string, error) {
 	switch {
 	case id == "":
-		return "", fmt.Errorf("%s is empty", p.text)
+		return "", fmt.Errorf("%s is empty", where)
 	case len(id) > maxID:
-		return "", fmt.Errorf("%s is longer than %d bytes", p.text, maxID)
+		return "", fmt.Errorf("%s is longer than %d bytes", where, maxID)
 	case strings.ContainsRune(id, 0) || !utf8.ValidString(id):
-		return "", fmt.Errorf("%s is not a valid text", p.text)
+		return "", fmt.Errorf("%s is not a valid text", where)
 	}
 	return strings.Clone(id), nil
 }

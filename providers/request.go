@@ -2,12 +2,13 @@ package providers
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -21,16 +22,18 @@ type Exchange struct {
 	Bytes    int64 // of the answer's body
 }
 
-// place is where a page begins.
-type place struct {
-	number int
-	offset int
-	cursor string
-	url    *url.URL // the page's whole address; nil: made from the connector's request
-	size   int
+// query is what is asked of a provider: a call with its values.
+type query struct {
+	call    *call
+	values  scope
+	url     *url.URL    // the page's whole address; nil: made from the call
+	only    bool        // parameters that name no cursor are left out
+	headers http.Header // more of them
+	grant   *grant      // asks for a token or a session, and shows none
+	address *url.URL    // of a grant that is asked for elsewhere
 }
 
-// request is a page's request, made anew for every try.
+// request is one try of a query.
 type request struct {
 	method  string
 	url     *url.URL
@@ -39,112 +42,144 @@ type request struct {
 	body    []byte
 }
 
-func (cl *Client) request(s *stream, at place) (*request, error) {
-	values := cl.variables(s, at)
-	r := &request{method: s.method, headers: http.Header{}}
+func (cl *Client) request(q *query, shows access) (*request, error) {
+	values := q.values.lookup
+	r := &request{method: q.call.method, headers: http.Header{}}
 	r.headers.Set("Accept", "application/json")
 	r.headers.Set("User-Agent", cl.userAgent)
 	known := url.Values{}
-	if at.url != nil {
-		target := *at.url
-		r.url = &target
-	} else {
-		target, err := cl.address(s, values)
-		if err != nil {
-			return nil, err
-		}
-		r.url = target
+	target, err := cl.target(q, cmp.Or(shows.base, cl.base))
+	if err != nil {
+		return nil, err
 	}
-	query := r.url.Query()
-	for _, p := range s.query {
+	r.url = target
+	parameters := r.url.Query()
+	for _, p := range q.call.query {
 		name, value, ok := p.expand(values)
-		if !ok {
+		if !ok || q.only && !p.value.uses("page.cursor") {
 			continue
 		}
-		if at.url == nil {
-			query.Set(name, value)
+		if q.url == nil {
+			parameters.Set(name, value)
 		}
-		if !p.value.uses("cred.") && !p.value.uses("page.cursor") {
+		if !p.value.private() {
 			known.Set(name, value)
 		}
 	}
-	if s.body != nil {
-		r.body, _ = s.body.append(nil, values)
+	if q.call.body != nil {
+		r.body, _ = q.call.body.append(nil, &q.values)
 		r.headers.Set("Content-Type", "application/json")
 	}
-	for _, p := range s.headers {
+	for _, p := range q.call.headers {
 		if name, value, ok := p.expand(values); ok {
 			r.headers.Set(name, value)
 		}
 	}
-	if added := cl.authenticate(r, query); added || at.url == nil { // else the provider's own spelling stays
-		r.url.RawQuery = query.Encode()
+	maps.Copy(r.headers, q.headers)
+	added := false
+	if q.grant == nil {
+		added = cl.authenticate(r, parameters, shows)
+	} else {
+		q.grant.authenticate(r, &q.values)
+	}
+	if added || q.url == nil { // else the provider's own spelling stays
+		r.url.RawQuery = parameters.Encode()
 	}
 	r.shown = cl.redact(r.url, known)
 	return r, nil
 }
 
-func (p param) expand(values lookup) (name, value string, ok bool) {
-	if name, ok = p.name.expand(values, nil); ok {
-		value, ok = p.value.expand(values, nil)
+// target is a query's address without its own parameters. Nothing leads to another host
+// than the account's, but what the connector itself names.
+func (cl *Client) target(q *query, base *url.URL) (*url.URL, error) {
+	switch {
+	case q.address != nil:
+		target := *q.address
+		return &target, nil
+	case q.url == nil:
+		return address(q.call, q.values.lookup, base)
+	case !sameHost(q.url, base):
+		return nil, &Error{Kind: Refused, Detail: "the next page is on another host: credentials go to the account's own host only"}
 	}
-	return name, value, ok
+	target := *q.url
+	return &target, nil
 }
 
-// variables are the values of substitutions for one page.
-func (cl *Client) variables(s *stream, at place) lookup {
-	variable := pagingKinds[s.paging.kind].variable
-	return func(name string) (string, bool) {
-		switch name {
-		case "page.size":
-			return strconv.Itoa(at.size), at.size > 0
-		case "page.number":
-			return strconv.Itoa(at.number), variable == name
-		case "page.offset":
-			return strconv.Itoa(at.offset), variable == name
-		case "page.cursor":
-			return at.cursor, at.cursor != ""
-		default:
-			return cl.lookup(name)
-		}
-	}
-}
-
-// address is the base URL with the stream's path. A path that the account gives whole is
+// address is the base URL with the call's path. A path that the account gives whole is
 // taken as it is, with its query; other substitutions fill one segment each.
-func (cl *Client) address(s *stream, values lookup) (*url.URL, error) {
-	escape := url.PathEscape
-	if _, whole := s.path.alone(); whole {
+func address(c *call, values lookup, base *url.URL) (*url.URL, error) {
+	escape := pathSegment
+	if _, whole := c.path.alone(); whole {
 		escape = nil
 	}
-	path, _ := s.path.expand(values, escape)
-	target, err := url.Parse(cl.base.String() + "/" + strings.TrimLeft(path, "/"))
-	if err != nil || !sameHost(target, cl.base) {
+	path, ok := c.path.expand(values, escape)
+	target, err := url.Parse(base.String() + "/" + strings.TrimLeft(path, "/"))
+	if !ok || err != nil || !sameHost(target, base) {
 		return nil, protocol("the path of the list is not one: it begins with / and holds no host")
 	}
 	target.Fragment = ""
 	return target, nil
 }
 
-// authenticate adds the credentials to the headers and, as added tells, to the query.
-func (cl *Client) authenticate(r *request, query url.Values) (added bool) {
-	if username, ok := cl.username.expand(cl.lookup, nil); ok && cl.basic {
-		password, _ := cl.password.expand(cl.lookup, nil)
-		basic := http.Request{Header: r.headers}
-		basic.SetBasicAuth(username, password)
+// pathSegment makes a value one segment of a path. Dots alone would climb out of it.
+func pathSegment(value string) string {
+	if strings.Trim(value, ".") == "" {
+		return strings.ReplaceAll(value, ".", "%2E")
 	}
-	for _, p := range cl.authHeader {
-		if name, value, ok := p.expand(cl.lookup); ok {
+	return url.PathEscape(value)
+}
+
+// authenticate adds the credentials to the headers and, as added tells, to the query.
+func (cl *Client) authenticate(r *request, query url.Values, shows access) (added bool) {
+	values := func(name string) (string, bool) {
+		switch name {
+		case "token":
+			return shows.token, shows.token != ""
+		case "session":
+			return shows.session, shows.session != ""
+		}
+		return cl.lookup(name)
+	}
+	cl.auth.basic.set(r, values)
+	for _, p := range cl.auth.header {
+		if name, value, ok := p.expand(values); ok {
 			r.headers.Set(name, value)
 		}
 	}
-	for _, p := range cl.authQuery {
-		if name, value, ok := p.expand(cl.lookup); ok {
+	for _, p := range cl.auth.query {
+		if name, value, ok := p.expand(values); ok {
 			query.Set(name, value)
 			added = true
 		}
 	}
 	return added
+}
+
+// authenticate makes the body of a form, and shows the client's id and secret.
+func (g *grant) authenticate(r *request, values *scope) {
+	g.basic.set(r, values.lookup)
+	if len(g.form) == 0 {
+		return
+	}
+	form := url.Values{}
+	for _, p := range g.form {
+		if name, value, ok := p.expand(values.lookup); ok {
+			form.Set(name, value)
+		}
+	}
+	r.body = []byte(form.Encode())
+	r.headers.Set("Content-Type", "application/x-www-form-urlencoded")
+}
+
+func (b *basicAuth) set(r *request, values lookup) {
+	if b == nil {
+		return
+	}
+	if username, ok := b.username.expand(values, nil); ok {
+		password, _ := b.password.expand(values, nil)
+		basic := http.Request{Header: r.headers}
+		basic.SetBasicAuth(username, password)
+	}
 }
 
 // redact keeps of a URL what the connector's file or a page number put there.
@@ -213,12 +248,14 @@ func (cl *Client) receive(q *http.Request, buffer *bytes.Buffer) (a answer, fail
 		return answer{}, transportError(err)
 	}
 	defer response.Body.Close()
-	a = answer{header: response.Header, status: response.StatusCode}
+	a = answer{header: response.Header, status: response.StatusCode, url: q.URL}
 	if a.status < 200 || a.status > 299 {
-		// What an error says may be about people: it is read for the connection's sake only.
-		_, _ = io.CopyN(io.Discard, response.Body, 64<<10)
-		location, _ := response.Location()
-		return a, statusError(a.status, location)
+		// What an error says may be about people: it is read for the connection's sake,
+		// and for the code that the connector knows, no more.
+		_, _ = buffer.ReadFrom(io.LimitReader(response.Body, maxErrorBody))
+		a.body = buffer.Bytes()
+		a.location, _ = response.Location()
+		return a, nil
 	}
 	n, err := buffer.ReadFrom(io.LimitReader(response.Body, cl.maxBody+1))
 	switch {
@@ -230,3 +267,6 @@ func (cl *Client) receive(q *http.Request, buffer *bytes.Buffer) (a answer, fail
 	a.body = buffer.Bytes()
 	return a, nil
 }
+
+// maxErrorBody is how much of an answer that is an error is read.
+const maxErrorBody = 64 << 10

@@ -49,6 +49,9 @@ func (c *Connector) setup(t Target) (*setup, error) {
 			wrong = append(wrong, err.Error())
 		}
 		s.base = base
+		if err := s.checkAuth(); err != nil {
+			wrong = append(wrong, err.Error())
+		}
 		if len(s.served()) == 0 {
 			wrong = append(wrong, "nothing to list: give at least one of "+strings.Join(c.pathCredentials(), ", "))
 		}
@@ -101,11 +104,17 @@ func (c *Connector) checkCredentials(t Target) []string {
 	for _, name := range slices.Sorted(maps.Keys(t.Credentials)) {
 		if !slices.Contains(names, name) {
 			wrong = append(wrong, fmt.Sprintf("unknown credential %q%s", name, nearest(name, names, "; known: "+cmp.Or(strings.Join(names, ", "), "none"))))
-		} else if strings.ContainsFunc(t.Credentials[name], control) {
+		} else if strings.ContainsFunc(t.Credentials[name], control) && !c.multiline(name) {
 			wrong = append(wrong, fmt.Sprintf("credential %s holds a line break or another control character", name))
 		}
 	}
 	return wrong
+}
+
+// multiline tells whether a credential is text of several lines: a certificate or its key.
+func (c *Connector) multiline(name string) bool {
+	pem := c.file.auth.certificate
+	return slices.Contains(slices.Concat(credentialsIn(pem.certificate), credentialsIn(pem.key)), name)
 }
 
 // pathCredentials are those that say where lists are.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -14,44 +13,72 @@ import (
 
 // stream is how the records of one type are listed.
 type stream struct {
-	info    StreamInfo
-	served  bool // false: the account gives this list no path
-	method  string
-	path    template
-	query   []param
-	headers []param
-	body    *body
-	records path
-	empty   map[string]bool // what else means an empty page: null, missing, no_content
-	id      []path
-	paging  paging
+	info       StreamInfo
+	served     bool    // false: the account gives this list no path
+	calls      []*call // the list, once for each variant
+	records    records
+	paging     paging
+	since      since
+	parent     *parent     // nil: the list is one for all
+	detail     *detail     // nil: the list tells enough
+	record     *lookupCall // asks for one record; nil: the connector can't
+	gone       condition   // on a listed record
+	tombstones *stream     // lists deleted records; nil: nothing does
+}
+
+// lookupCall asks for one record by its id.
+type lookupCall struct {
+	*call
+	gone condition // on the answer
 }
 
 // merge fills in what a stream leaves to the connector's defaults: request and records
-// key by key, page, ignore and sets as a whole.
+// key by key, everything else as a whole.
 func merge(d, s streamFile) streamFile {
 	s.verified = or(s.verified, d.verified)
 	s.schedule = or(s.schedule, d.schedule)
 	s.request.query = mergePairs(d.request.query, s.request.query)
 	s.request.headers = mergePairs(d.request.headers, s.request.headers)
 	s.request.body = cmp.Or(s.request.body, d.request.body)
-	s.path = or(s.path, d.path)
+	s.records = mergeRecords(d.records, s.records)
+	if !s.page.set {
+		s.page = d.page
+	}
+	if !s.since.at.set {
+		s.since = d.since
+	}
+	if !s.record.at.set {
+		s.record = d.record
+	}
+	if !s.detail.at.set {
+		s.detail = d.detail
+	}
+	if !s.parent.at.set {
+		s.parent = d.parent
+	}
+	if s.variants == nil {
+		s.variants = d.variants
+	}
+	s.deleted.when = or(s.deleted.when, d.deleted.when)
+	s.deleted.list = cmp.Or(s.deleted.list, d.deleted.list)
+	for _, list := range []struct{ own, other *[]text }{{&s.ignore, &d.ignore}, {&s.sets, &d.sets}, {&s.digests, &d.digests}} {
+		if *list.own == nil {
+			*list.own = *list.other
+		}
+	}
+	s.keepURLQueries = s.keepURLQueries || d.keepURLQueries
+	return s
+}
+
+func mergeRecords(d, s recordsFile) recordsFile {
+	s.path, s.shape = or(s.path, d.path), or(s.shape, d.shape)
+	s.merge, s.value = or(s.merge, d.merge), or(s.value, d.value)
 	if s.id == nil {
 		s.id = d.id
 	}
 	if s.empty == nil {
 		s.empty = d.empty
 	}
-	if !s.page.set {
-		s.page = d.page
-	}
-	if s.ignore == nil {
-		s.ignore = d.ignore
-	}
-	if s.sets == nil {
-		s.sets = d.sets
-	}
-	s.keepURLQueries = s.keepURLQueries || d.keepURLQueries
 	return s
 }
 
@@ -72,8 +99,16 @@ func mergePairs(d, s []pair) []pair {
 	return merged
 }
 
+// helper reads a list that only serves as a parent.
+func (c *compiler) helper(f streamFile) *stream {
+	s := &stream{served: true, info: StreamInfo{RecordType: f.recordType.value}}
+	c.list(s, f)
+	s.record = c.lookupCall(f)
+	return s
+}
+
 func (c *compiler) stream(f streamFile) *stream {
-	s := &stream{empty: map[string]bool{}}
+	s := &stream{served: true}
 	s.info = StreamInfo{
 		RecordType:     f.recordType.value,
 		EventPrefix:    c.eventPrefix(f.recordType),
@@ -81,28 +116,100 @@ func (c *compiler) stream(f streamFile) *stream {
 		Schedule:       f.schedule.value,
 		Ignore:         c.rulePaths(f.ignore),
 		Sets:           c.rulePaths(f.sets),
+		Digests:        c.rulePaths(f.digests),
 		KeepURLQueries: f.keepURLQueries,
+		SinceMargin:    f.since.overlap,
 	}
-	c.request(s, f)
-	s.records = c.path(f.path)
-	for _, t := range f.empty {
-		if s.empty[t.value] = true; !slices.Contains(emptyWords, t.value) {
-			c.problem(t, "%q does not mean an empty page%s", t.value, nearest(t.value, emptyWords, "; known here: "+strings.Join(emptyWords, ", ")))
-		}
-	}
-	c.id(s, f)
-	if !f.page.set {
-		c.problem(f.recordType, "the key \"page\" is missing: how the list is paged, or page: none")
-	} else {
-		s.paging = c.paging(f.page, s)
-		s.info.Positional = s.paging.positional
+	c.list(s, f)
+	s.since = c.since(f.since, s, f.recordType)
+	s.info.Since = f.since.proven && s.since.usable
+	s.record = c.lookupCall(f)
+	s.info.Confirms = s.record != nil
+	s.detail = c.detail(f)
+	s.gone = c.condition(f.deleted.when, true)
+	if f.deleted.list != nil {
+		s.tombstones = &stream{served: true, info: s.info, since: s.since}
+		list := *f.deleted.list
+		list.recordType = f.recordType
+		c.list(s.tombstones, list)
 	}
 	s.info.Version = s.version(f)
 	return s
 }
 
-// emptyWords are what may mean an empty page beside an empty list.
-var emptyWords = []string{"null", "missing", "no_content"}
+// list reads what every list has: its requests, records, paging.
+func (c *compiler) list(s *stream, f streamFile) {
+	variables := slices.Concat(pageVariables, sinceVariables)
+	if f.parent.at.set {
+		variables = append(variables, "parent")
+	}
+	s.calls = []*call{c.call(f.request, f.recordType, variables...)}
+	for i, v := range f.variants {
+		k := c.call(f.request.with(v), or(v.at, f.recordType), variables...)
+		s.calls = append(s.calls[:i], k)
+	}
+	if variable, ok := s.calls[0].path.alone(); ok {
+		// The account gives the whole path, or doesn't have this list.
+		_, s.served = c.lookup(variable)
+	}
+	s.records = c.records(f.records, f.recordType, f.parent.at.set)
+	if !f.page.set {
+		c.problem(f.recordType, "the key \"page\" is missing: how the list is paged, or page: none")
+		return
+	}
+	for _, k := range s.calls {
+		used := k.variables()
+		s.paging = c.paging(f.page, used)
+		if f.parent.at.set && !used["parent"] {
+			c.problem(f.parent.at, "a list with a parent needs ${parent} somewhere in the request")
+		}
+	}
+	s.info.Positional = s.paging.positional || f.parent.at.set || len(s.calls) > 1
+}
+
+// detail reads the request for what the list leaves out.
+func (c *compiler) detail(f streamFile) *detail {
+	if !f.detail.at.set {
+		return nil
+	}
+	variables := c.idVariables(f)
+	if f.parent.at.set {
+		variables = append(variables, "parent")
+	}
+	d := &detail{call: c.call(f.detail.requestFile, f.detail.at, variables...), batch: max(f.detail.batch, 1)}
+	if d.batch == 1 {
+		d.path = c.path(f.detail.path)
+	} else {
+		ids := f.detail.id
+		if ids == nil {
+			ids = f.records.id
+		}
+		d.records = c.records(recordsFile{path: f.detail.path, id: ids, shape: text{value: "one_or_list", set: true}}, f.detail.at, false)
+	}
+	c.asksByID(f.detail.requestFile, d.call, variables)
+	return d
+}
+
+// idVariables are the substitutions for a record's id. An id of several parts is our own
+// making: the provider knows the parts.
+func (c *compiler) idVariables(f streamFile) []string {
+	parts := len(c.idParts(f.records.id))
+	if parts < 2 {
+		return []string{"id"}
+	}
+	var variables []string
+	for i := range parts {
+		variables = append(variables, fmt.Sprintf("id.%d", i+1))
+	}
+	return variables
+}
+
+func (c *compiler) asksByID(f requestFile, k *call, variables []string) {
+	used := k.variables()
+	if !f.broken && !slices.ContainsFunc(variables, func(v string) bool { return used[v] }) {
+		c.problem(f.at, "the request needs ${%s} somewhere", variables[0])
+	}
+}
 
 func (c *compiler) eventPrefix(recordType text) string {
 	prefix, ok := c.prefixes[recordType.value]
@@ -113,58 +220,18 @@ func (c *compiler) eventPrefix(recordType text) string {
 	return prefix + "_" + recordType.value
 }
 
-func (c *compiler) request(s *stream, f streamFile) {
-	r := f.request
-	address := or(r.get, r.post)
-	switch {
-	case r.get.set && r.post.set:
-		c.problem(r.post, "get and post contradict each other")
-	case !address.set && !r.broken:
-		c.problem(f.recordType, "the request is missing: request: {get: /path} or {post: /path}")
-	case r.post.set:
-		s.method = http.MethodPost
-	default:
-		s.method = http.MethodGet
-		if r.body != nil && f.request.body != nil {
-			c.problem(address, "a GET request has no body: write post, or move it to query")
-		}
+// lookupCall reads the request for one record.
+func (c *compiler) lookupCall(f streamFile) *lookupCall {
+	if !f.record.at.set {
+		return nil
 	}
-	s.path = c.template(address, pageVariables...)
-	if variable, ok := s.path.alone(); ok {
-		// The account gives the whole path, or doesn't have this list.
-		_, s.served = c.lookup(variable)
-	} else {
-		c.mandatory(address, s.path)
-		if s.served = true; address.set && !strings.HasPrefix(address.value, "/") {
-			c.problem(address, "the path begins with /: it stands below the base URL")
-		}
-	}
-	s.query = c.params(r.query, pageVariables...)
-	s.headers = c.headers(r.headers, pageVariables...)
-	if r.body != nil {
-		s.body = c.body(*r.body)
-	}
+	variables := c.idVariables(f)
+	k := &lookupCall{call: c.call(f.record.requestFile, f.record.at, variables...), gone: c.condition(f.record.gone, false)}
+	c.asksByID(f.record.requestFile, k.call, variables)
+	return k
 }
 
-func (c *compiler) id(s *stream, f streamFile) {
-	if len(f.id) == 0 && !f.recordsBroken {
-		c.problem(f.recordType, "records.id is missing: the path of a record's id, or a list of paths")
-	}
-	for _, t := range f.id {
-		for part := range strings.SplitSeq(c.word(t), ",") {
-			p, err := parsePath(strings.TrimSpace(part))
-			if err == nil && p.json == "" {
-				err = fmt.Errorf("the path of a record's id is expected")
-			}
-			if err != nil {
-				c.problem(t, "%s", err)
-			}
-			s.id = append(s.id, p)
-		}
-	}
-}
-
-// rulePaths checks the paths of ignore and sets; what they do is not decided here.
+// rulePaths checks the paths of ignore, sets and digests; what they do is not decided here.
 func (c *compiler) rulePaths(texts []text) []string {
 	var paths []string
 	for _, t := range texts {
@@ -181,21 +248,40 @@ func (c *compiler) rulePaths(texts []text) []string {
 // version changes exactly when the same provider data could give other records or other
 // ids than before: which list is asked, for what, where its records and their ids are.
 func (s *stream) version(f streamFile) string {
+	spec := []any{s.records.spec(), s.gone.text, f.parent.stream.value, f.parent.key.value}
+	for i, k := range s.calls {
+		r := f.request
+		if len(f.variants) > 0 {
+			r = r.with(f.variants[i])
+		}
+		spec = append(spec, k.spec(r.body))
+	}
+	if s.detail != nil {
+		spec = append(spec, s.detail.spec(f.detail.body), f.detail.path.value)
+	}
+	text, _ := json.Marshal(spec)
+	return fmt.Sprintf("%016x", xxhash.Sum64(text))
+}
+
+// spec is what of a request decides which records come.
+func (k *call) spec(f *bodyFile) []any {
 	var query []string
-	for _, p := range s.query {
-		if !p.value.uses("page.") {
+	for _, p := range k.query {
+		if !p.value.passing() {
 			query = append(query, p.name.text+"="+p.value.text)
 		}
 	}
 	slices.Sort(query)
-	var ids []string
-	for _, p := range s.id {
-		ids = append(ids, p.text)
-	}
 	body := ""
-	if f.request.body != nil {
-		body = f.request.body.withoutPage()
+	if f != nil {
+		body = f.lasting()
 	}
-	spec, _ := json.Marshal([]any{s.method, withoutPage(s.path.text), query, body, s.records.text, ids})
-	return fmt.Sprintf("%016x", xxhash.Sum64(spec))
+	return []any{k.method, withoutPage(k.path.text), query, body}
+}
+
+func withoutPage(s string) string {
+	for _, variable := range pageVariables {
+		s = strings.ReplaceAll(s, "${"+variable+"}", "")
+	}
+	return s
 }

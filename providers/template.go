@@ -98,3 +98,20 @@ func (t template) uses(prefix string) bool {
 	}
 	return false
 }
+
+// private tells whether the template's value may be more than the connector's own words
+// and a page's number.
+func (t template) private() bool {
+	for _, p := range t.parts {
+		switch p.variable {
+		case "", "page.size", "page.number", "page.offset", "since", "until":
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// passing tells whether it says which page is asked, or since when: what differs between
+// requests for the same records.
+func (t template) passing() bool { return t.uses("page.") || t.uses("since") || t.uses("until") }

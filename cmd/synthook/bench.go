@@ -12,7 +12,7 @@ import (
 )
 
 func (a *app) benchCommands() *cobra.Command {
-	return a.group("bench", "Measure on your machine and database", "", a.benchPollCommand())
+	return a.group("bench", "Measure on your machine and database", "", a.benchPollCommand(), a.benchDispatchCommand(), a.benchPartCommand())
 }
 
 func (a *app) benchPollCommand() *cobra.Command {
@@ -36,6 +36,8 @@ service uses the same database, its event log waits for the bench's bigger commi
 	changed := percentage(1)
 	cmd.Flags().IntVar(&o.Records, "records", 100_000, "Records of the stream, 1 to 10,000,000")
 	cmd.Flags().Var(&changed, "changed", "How many of them are updated in every poll")
+	fields := onOff(false)
+	cmd.Flags().Var(&fields, "fields", fmt.Sprintf("on: as for a stream that tells changed fields, with %d fields a record", bench.FieldsARecord))
 	cmd.Flags().BoolVar(&o.First, "first", false, "Measure first listings, with a created event for every record, instead")
 	cmd.Flags().IntVar(&o.Runs, "runs", 5, "Measured polls of each way; what is printed are their medians")
 	cmd.Flags().IntVar(&o.Polls, "polls", 3, "Polls of the same rate before the measured ones, vacuumed in between when autovacuum would")
@@ -54,7 +56,7 @@ service uses the same database, its event log waits for the bench's bigger commi
 		if o.First {
 			changed, o.Polls = 100, 0
 		}
-		o.Percent = float64(changed)
+		o.Percent, o.Fields = float64(changed), bool(fields)
 		report, err := bench.Run(cmd.Context(), o)
 		if err != nil {
 			return err
@@ -80,10 +82,33 @@ func (p *percentage) Set(text string) error {
 func (p *percentage) String() string { return strconv.FormatFloat(float64(*p), 'f', -1, 64) + "%" }
 func (p *percentage) Type() string   { return "percentage" }
 
+// onOff is a flag that is on or off.
+type onOff bool
+
+func (o *onOff) Set(text string) error {
+	if text != "on" && text != "off" {
+		return fmt.Errorf("expected on or off")
+	}
+	*o = text == "on"
+	return nil
+}
+
+func (o *onOff) String() string {
+	if *o {
+		return "on"
+	}
+	return "off"
+}
+
+func (o *onOff) Type() string { return "on|off" }
+
 func describeBench(w io.Writer, r bench.Report) {
 	what := fmt.Sprintf("%d updated in every poll, %d polls before", r.Changed, r.Polls)
 	if r.First {
 		what = "first listing"
+	}
+	if r.Fields {
+		what += fmt.Sprintf(", %d fields a record", bench.FieldsARecord)
 	}
 	checkpoint := "a checkpoint before each"
 	if !r.Checkpointed {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -10,8 +12,21 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/synthook/synthook/cmd/synthook/internal/benchdispatch"
 	"github.com/synthook/synthook/migrations/migrationstest"
 )
+
+// TestMain is the program itself when `bench dispatch` starts it again.
+func TestMain(m *testing.M) {
+	if slices.Equal(os.Args[1:], benchdispatch.PartArgs) {
+		err := run(context.Background(), os.Args[1:], nil, os.Stdin, os.Stdout, os.Stderr)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(exitStatus(err))
+	}
+	os.Exit(m.Run())
+}
 
 // The JSON of `bench poll` is what capacity plans are made from: its keys stay.
 func TestBenchPoll(t *testing.T) {
@@ -22,7 +37,7 @@ func TestBenchPoll(t *testing.T) {
 	for _, args := range args {
 		r := synthook(t, nil, "", append(args, "--json")...)
 		report := decode[map[string]json.RawMessage](t, r)
-		want := []string{"changed", "checkpointed", "database", "events_alone", "first", "ours", "polls", "ratio", "records", "row_per_record", "runs", "wal_ratio"}
+		want := []string{"changed", "checkpointed", "database", "events_alone", "fields", "first", "ours", "polls", "ratio", "records", "row_per_record", "runs", "wal_ratio"}
 		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(report))); diff != "" {
 			t.Error(diff)
 		}
@@ -43,5 +58,29 @@ func TestBenchPoll(t *testing.T) {
 		if human.status != exitOK || !strings.Contains(human.stdout, "1000 records, 25 updated in every poll") || !strings.Contains(human.stdout, "\nstatements ") {
 			t.Errorf("status %d, %s", human.status, human.stdout)
 		}
+	}
+}
+
+// So is that of `bench dispatch`.
+func TestBenchDispatch(t *testing.T) {
+	args := []string{"bench", "dispatch", "--events", "200", "--runs", "1", "--rate-for", "1s"}
+	r := synthook(t, nil, "", append(args, "--json")...)
+	report := decode[map[string]any](t, r)
+	want := []string{
+		"concurrency", "cpu_ms_per_delivery", "database", "database_cpu_ms_per_delivery", "deliveries_per_s", "events", "floor_cpu_ms_per_delivery", "floor_per_s",
+		"p50_ms", "p95_ms", "p99_ms", "parked", "process_cpu_ms_per_delivery", "processes", "rate_per_s", "ratio", "rows_written", "runs", "slow", "spread", "webhooks",
+	}
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(report))); diff != "" {
+		t.Error(diff)
+	}
+	if report["deliveries_per_s"].(float64) <= 0 || report["ratio"].(float64) <= 0 || report["rows_written"].(float64) < 1000 {
+		t.Errorf("measured %v", report)
+	}
+	if !strings.Contains(r.stderr, "run 1 of 1: ours ") {
+		t.Errorf("no progress: %q", r.stderr)
+	}
+	human := synthook(t, nil, "", args...)
+	if human.status != exitOK || !strings.Contains(human.stdout, "200 events to 1 webhook, 1 service") || !strings.Contains(human.stdout, "\na second ") {
+		t.Errorf("status %d, %s %s", human.status, human.stdout, human.stderr)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/synthook/synthook/cmd/synthook/internal/netguard"
 	"github.com/synthook/synthook/cmd/synthook/internal/settings"
 	"github.com/synthook/synthook/providers"
 )
@@ -59,6 +60,9 @@ problem; 1: there are some.`,
 			c.bad("configuration", err)
 		} else {
 			c.good("configuration", "every setting is valid")
+			if _, err := netguard.New(s.Network()); err != nil {
+				c.bad("network", err)
+			}
 		}
 		c.Settings = serviceSettings(s)
 		catalog := c.connectors(s)

@@ -62,6 +62,13 @@ func TestCheckReportsAllProblemsAtOnce(t *testing.T) {
 	}
 }
 
+func TestCheckReadsTheAuthorities(t *testing.T) {
+	got := checked(t, exitFailed, nil, "--ca-file", writeFile(t, "ca.pem", "no certificate"), "--database-url", filepath.Join(t.TempDir(), "new.db"))
+	if !strings.Contains(got, "network: read the authorities to trust (--ca-file, SYNTHOOK_CA_FILE)") {
+		t.Errorf("got\n%s", got)
+	}
+}
+
 func TestCheckMasterKey(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "synthook.db")
 	db, err := migrations.Open(t.Context(), path)

@@ -143,6 +143,11 @@ func TestBadInput(t *testing.T) {
 		"first and changed":      {"bench poll --first --changed 1%", exitUsage, "have no meaning with it"},
 		"bench of a kind":        {"bench poll --database-url mysql://x", exitUsage, "expected postgres://"},
 		"bench of nothing":       {"bench poll --database-url postgres://x@127.0.0.1:1/x", exitUnreachable, "reach database at 127.0.0.1:1: connect: connection refused; check --database-url"},
+		"no events":              {"bench dispatch --events 0", exitUsage, "--events is 0: expected 1 to 10000000"},
+		"too fast":               {"bench dispatch --rate 20001", exitUsage, "--rate is 20001: expected 1 to 20000"},
+		"no time":                {"bench dispatch --rate-for 1ms", exitUsage, "--rate-for is 1ms: expected 1s to 1h"},
+		"two on a file":          {"bench dispatch --processes 2", exitUsage, "the embedded database takes one"},
+		"deliveries of nothing":  {"bench dispatch --database-url postgres://x@127.0.0.1:1/x", exitUnreachable, "reach database at 127.0.0.1:1: connect: connection refused; check --database-url"},
 		"database of a kind":     {"migrate status --database-url mysql://x", exitUsage, "expected postgres://"},
 		"database that is down":  {"migrate status --database-url postgres://x@127.0.0.1:1/x", exitUnreachable, "reach database at 127.0.0.1:1: connect: connection refused; check --database-url"},
 	} {

@@ -127,7 +127,11 @@ Written from the commands themselves (` + "`go test ./cmd/synthook -update`" + `
 		fmt.Fprintf(&b, "\n## %s\n", strings.TrimSuffix(group.Title, ":"))
 		for _, c := range root.Commands() {
 			if c.GroupID == group.ID {
-				walk(c, func(c *cobra.Command) { writeCommand(&b, c) })
+				walk(c, func(c *cobra.Command) {
+					if c.IsAvailableCommand() {
+						writeCommand(&b, c)
+					}
+				})
 			}
 		}
 	}

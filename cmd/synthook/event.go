@@ -25,6 +25,7 @@ func (a *app) eventCommands() *cobra.Command {
 type eventFilter struct {
 	names                         []string
 	account, recordType, recordID string
+	changed                       string
 	since, until                  instant
 }
 
@@ -53,6 +54,7 @@ func (f *eventFilter) query() url.Values {
 	set("account_id", f.account)
 	set("record_type", f.recordType)
 	set("record_id", f.recordID)
+	set("field", f.changed)
 	if !f.since.IsZero() {
 		q.Set("since", f.since.Format(time.RFC3339Nano))
 	}
@@ -67,13 +69,14 @@ func (a *app) eventListCommand() *cobra.Command {
 		Use:   "list",
 		Short: "List events, the latest last",
 		Example: `  synthook event list --since 2h --event 'hris_employees.*'
-  synthook event list --limit 20
+  synthook event list --limit 20 --field department
   synthook event list --record-id 3223323715753018140 --json`,
 		Args: arguments(),
 	}
 	var f eventFilter
 	f.bind(cmd.Flags())
 	f.bindUntil(cmd.Flags())
+	cmd.Flags().StringVar(&f.changed, "field", "", "Only updates in which this `FIELD` changed, as events name it")
 	limit := cmd.Flags().Uint32("limit", 0, "Only the latest so many; 0: all")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return printAll(a, a.events(cmd, f.query(), int(*limit)), table[api.Event]{

@@ -22,7 +22,7 @@ func TestDocumentsStateTheFacts(t *testing.T) {
 		"design.md":        {retrySchedule()},
 	}
 	for _, c := range catalog.Connectors() {
-		stated["connectors.md"] = append(stated["connectors.md"], "`"+c.Name+"`")
+		stated["providers.md"] = append(stated["providers.md"], "`"+c.Name+"`")
 	}
 	for _, name := range catalog.EventNames() {
 		recordType, _, _ := strings.Cut(name, ".")

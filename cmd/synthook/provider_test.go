@@ -73,7 +73,7 @@ func TestProviderLint(t *testing.T) {
 	if r := synthook(t, nil, "", "provider", "lint", sound); r.status != exitOK || r.stdout != "" || r.stderr != "no problems\n" {
 		t.Errorf("%+v", r)
 	}
-	wrong := writeFile(t, "wrong.yaml", strings.Replace(strings.Replace(ownConnector, "category: hris", "category: hrs", 1), "records:", "record:", 1))
+	wrong := writeFile(t, "wrong.yaml", strings.Replace(strings.Replace(ownConnector, "category: hris", "category: hrs", 1), "records:", "recrods:", 1))
 	r := synthook(t, nil, "", "provider", "lint", sound, wrong)
 	if r.status != exitFailed || r.stderr != "synthook: 3 problems\n" {
 		t.Errorf("status %d, %q", r.status, r.stderr)

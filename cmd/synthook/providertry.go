@@ -57,7 +57,7 @@ stored.`,
 	baseURL := flags.String("base-url", "", "Base URL instead of the connector's own")
 	pages := flags.Uint16("pages", 1, "Pages to fetch; 0: all")
 	pageSize := flags.Uint16("page-size", 0, "Records a page; 0: as the connector says")
-	a.bindSettings(cmd, "connectors", "allow-private-networks")
+	a.bindSettings(cmd, "connectors", "allow-private-networks", "allow-network", "outbound-proxy", "ca-file")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		connector, err := a.connector(cmd, args[0])
 		if err != nil {
@@ -78,12 +78,16 @@ stored.`,
 		if err != nil {
 			return err
 		}
-		failure := t.fetch(cmd.Context(), connector, target, tryOptions{netguard.New(s.AllowPrivateNetworks), int(*pages)})
+		guard, err := netguard.New(s.Network())
+		if err != nil {
+			return &statusError{exitUsage, err}
+		}
+		failure := t.fetch(cmd.Context(), connector, target, tryOptions{guard, int(*pages)})
 		if errors.Is(failure, context.Canceled) {
 			return failure
 		}
 		if e, ok := errors.AsType[*providers.Error](failure); ok && e.Kind == providers.Refused {
-			failure = fmt.Errorf("%w: try --allow-private-networks (SYNTHOOK_ALLOW_PRIVATE_NETWORKS=true)", failure)
+			failure = fmt.Errorf("%w: try --allow-private-networks (SYNTHOOK_ALLOW_PRIVATE_NETWORKS=true) or --allow-network", failure)
 		}
 		if failure != nil {
 			t.Error = failure.Error()
@@ -150,7 +154,7 @@ func (t *trial) fetch(ctx context.Context, c *providers.Connector, target provid
 		return err
 	}
 	found, ids := newShapes(), map[string]bool{}
-	for page, err := range client.List(ctx, t.RecordType) {
+	for page, err := range client.List(ctx, t.RecordType, providers.ListOptions{}) {
 		if err != nil {
 			return err
 		}

@@ -93,6 +93,12 @@ func TestStreamCommands(t *testing.T) {
 	if r := i.run("stream", "update", id, "employees", "--quarantine-threshold", "half"); r.status != exitUsage || !strings.Contains(r.stderr, "percentage") {
 		t.Errorf("a threshold that is none: %+v", r)
 	}
+	i.ok("stream update "+id+" employees --digest-path=address.city --digest-path=address.*", "told address.city address.*")
+	i.ok("stream update "+id+" employees --digest-path= --changed-fields off", "changed fields:  not told", "; most updated")
+	i.ok("stream update "+id+" employees --changed-fields on", "changed fields:  told")
+	if r := i.run("stream", "update", id, "employees", "--digest-path", "a.*.b"); r.status != exitUsage || !strings.Contains(r.stderr, "a.*.b") {
+		t.Errorf("a path that can't be a field: %+v", r)
+	}
 	i.ok("stream poll "+id+" employees", "a poll is requested")
 	i.ok("stream poll "+id+" employees --wait", "complete: 40 records on 3 pages; created 0, updated 0, deleted 0")
 	i.ok("stream show "+id+" employees", "records:", "40")

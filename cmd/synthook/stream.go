@@ -99,14 +99,19 @@ returns to the next in precedence: stream, account, record type, provider, 1h.`,
 func (a *app) streamUpdateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "update ACCOUNT_ID RECORD_TYPE",
-		Short: "Change a stream: ignored paths, baseline, quarantine, paused",
+		Short: "Change a stream: ignored paths, changed fields, baseline, quarantine, paused",
 		Example: `  synthook stream update ACCOUNT_ID employees --ignore lastSeen --ignore 'devices.*.battery'
+  synthook stream update ACCOUNT_ID employees --digest-path manager.id --digest-path 'custom.*'
+  synthook stream update ACCOUNT_ID employees --changed-fields off
   synthook stream update ACCOUNT_ID employees --quarantine-threshold 20% --release-after 3
   synthook stream update ACCOUNT_ID employees --paused`,
 		Args: arguments("ACCOUNT_ID", "RECORD_TYPE"),
 	}
 	flags := cmd.Flags()
 	ignore := flags.StringArray("ignore", nil, "`PATH` whose changes mean nothing, added to the present ones and the connector's own (repeat for several; '' first empties the stream's list)")
+	fields := onOff(true)
+	flags.Var(&fields, "changed-fields", "Keep digests of the records' fields, so that events name those that changed")
+	digest := flags.StringArray("digest-path", nil, "`PATH` below a record's own fields that is told as a field of its own, added to the present ones and the connector's; team.* is every member of team (repeat for several; '' first empties the stream's list)")
 	baseline := flags.String("baseline", "", "What a first listing does: silent or emit; '' returns to the account's")
 	threshold := flags.String("quarantine-threshold", "", "Hold a poll that misses more than `PERCENT` of the records (and more than ten), e.g. 10%")
 	release := flags.Int("release-after", 0, "Believe what is held when `N` complete listings in a row miss the very same records; 0: only when approved")
@@ -123,6 +128,9 @@ func (a *app) streamUpdateCommand() *cobra.Command {
 			}
 			update.QuarantineThreshold = &percent
 		}
+		if flags.Changed("changed-fields") {
+			update.ChangedFields = (*bool)(&fields)
+		}
 		if flags.Changed("release-after") {
 			update.ReleaseAfter = release
 		}
@@ -132,22 +140,26 @@ func (a *app) streamUpdateCommand() *cobra.Command {
 		if !givesAny(cmd) {
 			return usageError("nothing to change: see synthook stream update --help")
 		}
-		if flags.Changed("ignore") {
+		if flags.Changed("ignore") || flags.Changed("digest-path") {
 			present, err := ask[api.Stream](a, cmd, get("v1", "accounts", args[0], "streams", args[1]))
 			if err != nil {
 				return err
 			}
-			paths := withIgnored(present.IgnorePaths, *ignore)
-			update.IgnorePaths = &paths
+			if flags.Changed("ignore") {
+				update.IgnorePaths = with(present.IgnorePaths, *ignore)
+			}
+			if flags.Changed("digest-path") {
+				update.DigestPaths = with(present.DigestPaths, *digest)
+			}
 		}
 		return askAndPrint(a, cmd, patch(update, "v1", "accounts", args[0], "streams", args[1]), describeStream)
 	}
 	return cmd
 }
 
-// withIgnored adds paths to those that are ignored, each once; "" forgets the ones before.
-func withIgnored(ignored, paths []string) []string {
-	all := append([]string{}, ignored...)
+// with adds paths to those that are present, each once; "" forgets the ones before.
+func with(present, paths []string) *[]string {
+	all := append([]string{}, present...)
 	for _, path := range paths {
 		switch {
 		case path == "":
@@ -156,7 +168,7 @@ func withIgnored(ignored, paths []string) []string {
 			all = append(all, path)
 		}
 	}
-	return all
+	return &all
 }
 
 func (a *app) streamPollCommand() *cobra.Command {
@@ -231,7 +243,18 @@ func describeRule(s api.Stream) string {
 	if s.ReleaseAfter > 0 {
 		rule += fmt.Sprintf(", released after %d equal listings", s.ReleaseAfter)
 	}
-	return rule
+	if s.ChangedFields {
+		return rule + "; most updated in the same fields"
+	}
+	return rule + "; most updated"
+}
+
+// describeDigests says which changed fields are told.
+func describeDigests(s api.Stream) string {
+	if !s.ChangedFields {
+		return "not told"
+	}
+	return strings.Join(append([]string{"told"}, s.DigestPaths...), " ")
 }
 
 func describeStream(w io.Writer, s api.Stream) {
@@ -242,6 +265,7 @@ func describeStream(w io.Writer, s api.Stream) {
 	field(w, "schedule", s.Schedule+" (from "+strings.ReplaceAll(s.ScheduleFrom, "_", " ")+")")
 	field(w, "baseline", s.Baseline)
 	field(w, "ignored paths", strings.Join(s.IgnorePaths, " "))
+	field(w, "changed fields", describeDigests(s))
 	field(w, "quarantine", describeRule(s))
 	field(w, "records", strconv.FormatInt(s.Records, 10))
 	if s.Suspected > 0 {
@@ -259,9 +283,10 @@ func describeStream(w io.Writer, s api.Stream) {
 	if q := s.Quarantine; q != nil {
 		field(w, "quarantined", fmt.Sprintf("%s since %s", q.Reason, moment(q.Since)))
 		field(w, "held", fmt.Sprintf("%d missing, %d created, %d updated; listings that found the same: %d", q.Missing, q.Created, q.Updated, q.Polls))
-		field(w, "missing are", strings.Join(q.Sample, " "))
+		field(w, "changed", strings.Join(q.Fields, " "))
+		field(w, "some of them", strings.Join(q.Sample, " "))
 		if q.Approved {
-			field(w, "approved", "yes: the next complete listing deletes them")
+			field(w, "approved", "yes: the next complete listing tells them")
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +19,8 @@ type explanation struct {
 	Stream api.Stream `json:"stream"`
 	Why    []string   `json:"why"`
 	Polls  []api.Poll `json:"polls"` // the latest
+
+	VolatileFields []api.VolatileField `json:"volatile_fields"`
 }
 
 const explainedPolls = 10
@@ -26,7 +30,8 @@ func (a *app) streamExplainCommand() *cobra.Command {
 		Use:   "explain ACCOUNT_ID RECORD_TYPE",
 		Short: "Say why a stream is as it is, and what to do",
 		Long: `Says in sentences why a stream is polled when it is, what state it is in, what is held
-back and why, what to do about it, and shows its latest polls.`,
+back and why, which fields seem to change by themselves, what to do about it, and shows
+its latest polls.`,
 		Example: "  synthook stream explain ACCOUNT_ID employees",
 		Args:    arguments("ACCOUNT_ID", "RECORD_TYPE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -38,7 +43,14 @@ back and why, what to do about it, and shows its latest polls.`,
 			if err != nil {
 				return err
 			}
-			e := explanation{Stream: s, Why: why(account, s, time.Now()), Polls: []api.Poll{}}
+			e := explanation{Stream: s, Why: why(account, s, time.Now()), Polls: []api.Poll{}, VolatileFields: []api.VolatileField{}}
+			for field, err := range list[api.VolatileField](a, cmd, nil, "v1", "accounts", args[0], "streams", args[1], "volatile-fields") {
+				if err != nil {
+					return err
+				}
+				e.VolatileFields = append(e.VolatileFields, field)
+				e.Why = append(e.Why, whyVolatile(s, field))
+			}
 			for poll, err := range list[api.Poll](a, cmd, nil, "v1", "accounts", args[0], "streams", args[1], "polls") {
 				if err != nil {
 					return err
@@ -71,8 +83,12 @@ func why(account api.Account, s api.Stream, now time.Time) []string {
 	if q := s.Quarantine; q != nil {
 		say("A change is held since %s because it is too big to believe%s: %d missing, %d created, %d updated, in listings that found the same: %d. If it is true: synthook stream approve %s; if not: synthook stream reject %s.",
 			moment(q.Since), because(q.Reason), q.Missing, q.Created, q.Updated, q.Polls, id, id)
+		if len(q.Fields) > 0 {
+			say("Most of the updated records changed in the same fields: %s. Where that means nothing: synthook stream update %s%s, and the next poll goes on without them.",
+				plain(strings.Join(q.Fields, ", ")), id, ignoring(q.Fields))
+		}
 		if s.ReleaseAfter > 0 {
-			say("It is believed by itself when %d complete listings in a row miss the very same records.", s.ReleaseAfter)
+			say("It is believed by itself when %d complete listings in a row find the very same.", s.ReleaseAfter)
 		}
 	}
 	if s.Failures > 0 {
@@ -96,6 +112,26 @@ func why(account api.Account, s api.Stream, now time.Time) []string {
 	return text
 }
 
+// whyVolatile shows a field that seems to change by itself, and what shows it.
+func whyVolatile(s api.Stream, f api.VolatileField) string {
+	what := fmt.Sprintf("The field %s seems to change by itself: it changed in %d of the latest %s, in %s.", plain(f.Path), f.Polls, counted(f.Of, "poll"), counted(f.Records, "record"))
+	if f.Path == "*" {
+		what = fmt.Sprintf("Fields without a name of their own seem to change by themselves: in %d of the latest %s, in %s.", f.Polls, counted(f.Of, "poll"), counted(f.Records, "record"))
+	}
+	var polls []string
+	for _, e := range f.Most {
+		polls = append(polls, fmt.Sprintf("poll %d of %s in %d of %d", e.PollID, moment(e.StartedAt), e.Records, e.Of))
+	}
+	if len(polls) > 0 {
+		what += " Most records at once: " + strings.Join(polls, "; ") + "."
+	}
+	id := quoted(s.AccountID) + " " + quoted(s.RecordType)
+	if f.Path == "*" {
+		return what + " synthook stream doctor " + id + " shows which."
+	}
+	return what + " If that means nothing: synthook stream update " + id + ignoring([]string{f.Path})
+}
+
 func because(reason string) string {
 	if reason == "" {
 		return ""
@@ -113,6 +149,25 @@ func (e explanation) describe(w io.Writer) {
 	}
 	fmt.Fprintln(w, "\nPOLL\tSTARTED\tOUTCOME")
 	for _, p := range e.Polls {
-		writeRow(w, []string{fmt.Sprint(p.ID), moment(p.StartedAt), describePoll(p.PollResult)})
+		writeRow(w, []string{fmt.Sprint(p.ID), moment(p.StartedAt), describePoll(p.PollResult) + describeFields(p.Fields)})
 	}
+}
+
+// describeFields names the changed fields of a poll, most records first.
+func describeFields(fields map[string]int) string {
+	names := slices.SortedFunc(maps.Keys(fields), func(a, b string) int {
+		return cmp.Or(cmp.Compare(fields[b], fields[a]), cmp.Compare(a, b))
+	})
+	const some = 5
+	var texts []string
+	for _, name := range names[:min(len(names), some)] {
+		texts = append(texts, fmt.Sprintf("%s %d", plain(name), fields[name]))
+	}
+	switch {
+	case len(names) == 0:
+		return ""
+	case len(names) > some:
+		texts = append(texts, fmt.Sprintf("%d more", len(names)-some))
+	}
+	return "; changed: " + strings.Join(texts, ", ")
 }

@@ -21,6 +21,9 @@ func TestWhy(t *testing.T) {
 		"quarantine": {api.Account{}, func(s *api.Stream) {
 			s.Quarantine = &api.Quarantine{Reason: "40 % are missing", Missing: 40, Since: before, Polls: 2}
 		}, []string{"too big to believe (40 % are missing): 40 missing, 0 created, 0 updated, in listings that found the same: 2. If it is true: synthook stream approve acc employees; if not: synthook stream reject acc employees.", "15m"}},
+		"a storm": {api.Account{}, func(s *api.Stream) {
+			s.Quarantine = &api.Quarantine{Reason: "all updated", Updated: 40, Since: before, Polls: 1, Fields: []string{"photoUrl", "a b"}}
+		}, []string{"0 missing, 0 created, 40 updated", "the same fields: photoUrl, a b. Where that means nothing: synthook stream update acc employees --ignore photoUrl --ignore 'a b', and the next poll", "15m"}},
 		"silence":         {api.Account{BlockedUntil: &later}, func(*api.Stream) {}, []string{"silence until 2026-11-22 11:00:00Z", "15m"}},
 		"silence is over": {api.Account{BlockedUntil: &before}, func(*api.Stream) {}, []string{"15m"}},
 		"doubts": {api.Account{}, func(s *api.Stream) { s.Failures, s.LastError, s.Suspected = 1, "status 500", 3 },
@@ -43,5 +46,35 @@ func TestWhy(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestWhyVolatile(t *testing.T) {
+	s := api.Stream{AccountID: "acc", RecordType: "employees"}
+	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		field api.VolatileField
+		want  string
+	}{
+		{api.VolatileField{Path: "seen", Polls: 9, Of: 12, Records: 31},
+			"The field seen seems to change by itself: it changed in 9 of the latest 12 polls, in 31 records. If that means nothing: synthook stream update acc employees --ignore seen"},
+		{api.VolatileField{Path: "seen", Polls: 1, Of: 1, Records: 90, Most: []api.FieldEvidence{{PollID: 7, StartedAt: at, Records: 90, Of: 100}}},
+			"The field seen seems to change by itself: it changed in 1 of the latest 1 poll, in 90 records. Most records at once: poll 7 of 2026-11-22 10:00:00Z in 90 of 100. If that means nothing: synthook stream update acc employees --ignore seen"},
+		{api.VolatileField{Path: "*", Polls: 9, Of: 12, Records: 31},
+			"Fields without a name of their own seem to change by themselves: in 9 of the latest 12 polls, in 31 records. synthook stream doctor acc employees shows which."},
+	} {
+		if got := whyVolatile(s, c.field); got != c.want {
+			t.Errorf("%q, want\n%q", got, c.want)
+		}
+	}
+}
+
+func TestDescribeFields(t *testing.T) {
+	fields := map[string]int{"a": 1, "b": 7, "c": 1, "d": 1, "e": 1, "f": 1, "g": 1}
+	if got, want := describeFields(fields), "; changed: b 7, a 1, c 1, d 1, e 1, 2 more"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := describeFields(nil); got != "" {
+		t.Errorf("%q", got)
 	}
 }

@@ -2,14 +2,17 @@
 //
 //   SECRET=… PORT=3000 node consumer.js
 //
-// Two endpoints show the two ways in which consumers verify x-stackone-signature:
-//   /raw     over the raw bytes of the body (do it like this)
-//   /parsed  over JSON.stringify of the parsed body (older code does; it works too)
+// Two endpoints show the two ways in which consumers verify x-stackone-signature, a third
+// lets a library of Standard Webhooks do it, which also refuses what is not of now:
+//   /raw       over the raw bytes of the body (do it like this)
+//   /parsed    over JSON.stringify of the parsed body (older code does; it works too)
+//   /standard  webhook-signature, by the package standardwebhooks
 'use strict'
 
 const crypto = require('node:crypto')
 const express = require('express')
 const bodyParser = require('body-parser')
+const { Webhook } = require('standardwebhooks')
 
 const secret = process.env.SECRET
 if (!secret) {
@@ -52,6 +55,20 @@ app.post('/raw', express.raw({ type: 'application/json' }), (req, res) => {
 app.post('/parsed', bodyParser.json(), (req, res) => {
   const verified = sign(JSON.stringify(req.body)) === req.get('x-stackone-signature')
   report('parsed', verified, req, req.body)
+  res.sendStatus(verified ? 204 : 401)
+})
+
+// The library wants the secret in base64: the whsec_ form that `synthook webhook create` shows.
+const standard = new Webhook('whsec_' + Buffer.from(secret).toString('base64'))
+
+app.post('/standard', express.raw({ type: 'application/json' }), (req, res) => {
+  let verified = true
+  try {
+    standard.verify(req.body, req.headers)
+  } catch {
+    verified = false
+  }
+  report('standard', verified, req, JSON.parse(req.body.toString('utf8')))
   res.sendStatus(verified ? 204 : 401)
 })
 

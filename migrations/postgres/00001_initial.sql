@@ -24,6 +24,40 @@ CREATE TABLE api_keys (
     created_at timestamptz NOT NULL
 );
 
+-- Requests that made something under an Idempotency-Key, for a day.
+CREATE TABLE idempotency_keys (
+    project_id   text        NOT NULL, -- that the request acted in
+    key_hash     bytea       NOT NULL, -- SHA-256
+    request_hash bytea       NOT NULL, -- HMAC-SHA256 of the request under the key
+    started_at   timestamptz NOT NULL,
+    answer       bytea, -- sealed; NULL: under way, or its process died
+    PRIMARY KEY (project_id, key_hash)
+);
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (started_at);
+
+-- Who changed what, when: one row for each request that changed something, whichever way it came.
+CREATE TABLE audit (
+    id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    project_id text        NOT NULL,
+    at         timestamptz NOT NULL,
+    actor      text        NOT NULL, -- the admin key, or an API key by its name and first characters
+    via        text        NOT NULL, -- api or dashboard
+    action     text        NOT NULL, -- account created, webhook enable, …
+    target     text        NOT NULL  -- ids, as they stand in the path; never what was sent
+);
+CREATE INDEX audit_by_project ON audit (project_id, id);
+
+-- Who is logged in to the dashboard. A session ends with its key.
+CREATE TABLE sessions (
+    token_hash bytea       PRIMARY KEY, -- SHA-256 of the cookie's 256 random bits
+    api_key_id text        REFERENCES api_keys (id) ON DELETE CASCADE, -- NULL: the admin's
+    admin_mark bytea, -- proves which admin key it was opened with; NULL: an API key's
+    project_id text        NOT NULL REFERENCES projects (id) ON DELETE CASCADE, -- that is looked at
+    expires_at timestamptz NOT NULL,
+    CHECK ((api_key_id IS NULL) <> (admin_mark IS NULL))
+);
+CREATE INDEX sessions_by_end ON sessions (expires_at);
+
 -- ── poller ──────────────────────────────────────────────────────────────────
 
 CREATE TABLE accounts (
@@ -62,6 +96,8 @@ CREATE TABLE streams (
     schedule         text        NOT NULL DEFAULT '', -- '': the next in precedence
     baseline         text        NOT NULL DEFAULT '' CHECK (baseline IN ('', 'silent', 'emit')), -- '': the account's
     ignore_paths     text        NOT NULL DEFAULT '[]', -- JSON array, added to the connector's
+    changed_fields   boolean     NOT NULL DEFAULT true, -- digests of fields are kept, and events name those that changed
+    digest_paths     text        NOT NULL DEFAULT '[]', -- JSON array: fields below the record's own, added to the connector's
     quarantine_percent integer   NOT NULL DEFAULT 10 CHECK (quarantine_percent BETWEEN 1 AND 100), -- more of the records missing at once are held
     release_after    integer     NOT NULL DEFAULT 0 CHECK (release_after = 0 OR release_after >= 2), -- equal listings that decide a quarantine; 0: only a person does
     paused           boolean     NOT NULL DEFAULT false,
@@ -76,6 +112,7 @@ CREATE TABLE streams (
     last_change_at   timestamptz,
     last_duration_ms bigint      NOT NULL DEFAULT 0,
     polls            bigint      NOT NULL DEFAULT 0,
+    requests         bigint      NOT NULL DEFAULT 0, -- of all these polls
     records          bigint      NOT NULL DEFAULT 0, -- in the last complete listing
     UNIQUE (account_id, record_type)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
@@ -86,9 +123,11 @@ CREATE TABLE doubts (
     stream_id       bigint      PRIMARY KEY REFERENCES streams (id) ON DELETE CASCADE,
     suspected       bytea       NOT NULL, -- missing in the last complete listing: deleted when missing again
     quarantined     bytea       NOT NULL, -- missing, but too many to believe: held for a decision
+    stormed         bytea       NOT NULL, -- updated in the same fields, but too many to believe: held with it
     approved        boolean     NOT NULL DEFAULT false, -- the quarantined set may be believed by the next poll
     reason          text        NOT NULL DEFAULT '',
     sample          text        NOT NULL DEFAULT '[]', -- JSON array: some of the record ids held
+    fields          text        NOT NULL DEFAULT '[]', -- JSON array: those that changed in most of the stormed
     created         bigint      NOT NULL DEFAULT 0, -- held with it
     updated         bigint      NOT NULL DEFAULT 0,
     polls           integer     NOT NULL DEFAULT 0, -- listings that found the same set
@@ -99,6 +138,7 @@ CREATE TABLE doubts (
 CREATE TABLE polls (
     id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     stream_id   bigint      NOT NULL REFERENCES streams (id) ON DELETE CASCADE,
+    number      bigint      NOT NULL, -- of the stream's polls, those that found nothing included
     started_at  timestamptz NOT NULL,
     duration_ms bigint      NOT NULL,
     complete    boolean     NOT NULL,
@@ -110,7 +150,8 @@ CREATE TABLE polls (
     suspected   bigint      NOT NULL,
     quarantined bigint      NOT NULL,
     events      bigint      NOT NULL,
-    error       text        NOT NULL DEFAULT ''
+    error       text        NOT NULL DEFAULT '',
+    fields      text        NOT NULL DEFAULT '' -- JSON object: in how many updated records each field changed; '': not known
 );
 CREATE INDEX polls_by_stream ON polls (stream_id, id);
 
@@ -126,7 +167,8 @@ CREATE TABLE stream_states (
     base_size  bigint   NOT NULL,
     delta_size bigint   NOT NULL,
     delta_runs integer  NOT NULL,
-    digests    bytea    NOT NULL  -- 8 bytes a part: wrapping sum of its fingerprints
+    digests    bytea    NOT NULL, -- 8 bytes a part: wrapping sum of its fingerprints
+    fields     text     NOT NULL DEFAULT ''  -- JSON: the layout of the digests of fields, and their names by slot; '': there are none
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
 ALTER TABLE stream_states ALTER digests SET STORAGE EXTERNAL;
 
@@ -135,33 +177,41 @@ CREATE TABLE stream_parts (
     part      integer NOT NULL,
     entries   bytea   NOT NULL, -- ascending: n × (place 8 bytes, fingerprint 8 bytes)
     ids       bytea   NOT NULL, -- the same order, compact; read only to name deleted records
+    fields    bytea, -- the same order: 16-bit digests of the records' fields; read only to name those that changed; NULL: there are none
     PRIMARY KEY (stream_id, part)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_vacuum_scale_factor = 0.05);
-ALTER TABLE stream_parts ALTER entries SET STORAGE EXTERNAL, ALTER ids SET STORAGE EXTERNAL;
+ALTER TABLE stream_parts ALTER entries SET STORAGE EXTERNAL, ALTER ids SET STORAGE EXTERNAL, ALTER fields SET STORAGE EXTERNAL;
 
 CREATE TABLE stream_runs (
     stream_id bigint NOT NULL REFERENCES stream_states (stream_id) ON DELETE CASCADE,
     seq       bigint NOT NULL,
     run       bytea  NOT NULL, -- ascending: m × (place, fingerprint; 0 = deleted), then the ids of the created
+    fields    bytea, -- as in stream_parts, in the order of the run
     PRIMARY KEY (stream_id, seq)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_vacuum_scale_factor = 0.05);
-ALTER TABLE stream_runs ALTER run SET STORAGE EXTERNAL;
+ALTER TABLE stream_runs ALTER run SET STORAGE EXTERNAL, ALTER fields SET STORAGE EXTERNAL;
 
 -- The event log. Ids are handed out in the order of commits (appends are serialised), so a reader's cursor is one number.
-CREATE TABLE events (
-    id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    uid         text        NOT NULL UNIQUE,
+-- A row is a chunk: events of one append that differ in nothing but their records. Their ids follow one another up to last_id.
+CREATE SEQUENCE event_ids;
+CREATE TABLE event_chunks (
+    last_id     bigint      PRIMARY KEY,
+    size        integer     NOT NULL CHECK (size BETWEEN 1 AND 500), -- events in it
+    salt        smallint    NOT NULL, -- random: a part of their uids, with id and time
     project_id  text        NOT NULL,
     account_id  text        NOT NULL,
+    provider    text        NOT NULL, -- '': not known
     name        text        NOT NULL, -- hris_employees.updated
     record_type text        NOT NULL,
-    record_id   text        NOT NULL,
-    occurred_at timestamptz NOT NULL, -- when the change was detected
-    poll_id     bigint,               -- the poll that found it; NULL for account events
-    fields      text        NOT NULL DEFAULT '', -- JSON array of changed field names; '': not known
-    details     text        NOT NULL DEFAULT ''  -- JSON object: an account event's extra keys; '': none
+    occurred_at timestamptz NOT NULL, -- when the changes were detected
+    poll_id     bigint,               -- the poll that found them; NULL for account events
+    fields      text        NOT NULL DEFAULT '', -- JSON array of the sets of changed field names that occur; '': not known
+    details     text        NOT NULL DEFAULT '', -- JSON object: an account event's extra keys; '': none
+    events      bytea       NOT NULL  -- the record ids, compact; where there are fields, which set is whose
 );
-CREATE INDEX events_by_project ON events (project_id, id);
+ALTER TABLE event_chunks ALTER events SET STORAGE EXTERNAL;
+CREATE INDEX event_chunks_by_project ON event_chunks (project_id, last_id);
+CREATE INDEX event_chunks_by_account ON event_chunks (account_id, last_id);
 
 -- ── dispatch ────────────────────────────────────────────────────────────────
 
@@ -270,5 +320,6 @@ CREATE TABLE handed_ids (
 );
 
 -- +goose Down
-DROP TABLE handed_ids, replays, attempts, retries, webhook_secrets, webhook_choices, webhooks, events, stream_runs, stream_parts, stream_states,
-    polls, doubts, streams, record_type_schedules, accounts, api_keys, projects, installation;
+DROP TABLE handed_ids, replays, attempts, retries, webhook_secrets, webhook_choices, webhooks, event_chunks, stream_runs, stream_parts, stream_states,
+    polls, doubts, streams, record_type_schedules, accounts, sessions, audit, idempotency_keys, api_keys, projects, installation;
+DROP SEQUENCE event_ids;

@@ -24,6 +24,40 @@ CREATE TABLE api_keys (
     created_at timestamp NOT NULL
 );
 
+-- Requests that made something under an Idempotency-Key, for a day.
+CREATE TABLE idempotency_keys (
+    project_id   text        NOT NULL, -- that the request acted in
+    key_hash     blob        NOT NULL, -- SHA-256
+    request_hash blob        NOT NULL, -- HMAC-SHA256 of the request under the key
+    started_at   timestamp   NOT NULL,
+    answer       blob, -- sealed; NULL: under way, or its process died
+    PRIMARY KEY (project_id, key_hash)
+);
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (started_at);
+
+-- Who changed what, when: one row for each request that changed something, whichever way it came.
+CREATE TABLE audit (
+    id         integer   PRIMARY KEY AUTOINCREMENT,
+    project_id text        NOT NULL,
+    at         timestamp NOT NULL,
+    actor      text        NOT NULL, -- the admin key, or an API key by its name and first characters
+    via        text        NOT NULL, -- api or dashboard
+    action     text        NOT NULL, -- account created, webhook enable, …
+    target     text        NOT NULL  -- ids, as they stand in the path; never what was sent
+);
+CREATE INDEX audit_by_project ON audit (project_id, id);
+
+-- Who is logged in to the dashboard. A session ends with its key.
+CREATE TABLE sessions (
+    token_hash blob       PRIMARY KEY, -- SHA-256 of the cookie's 256 random bits
+    api_key_id text        REFERENCES api_keys (id) ON DELETE CASCADE, -- NULL: the admin's
+    admin_mark blob, -- proves which admin key it was opened with; NULL: an API key's
+    project_id text        NOT NULL REFERENCES projects (id) ON DELETE CASCADE, -- that is looked at
+    expires_at timestamp NOT NULL,
+    CHECK ((api_key_id IS NULL) <> (admin_mark IS NULL))
+);
+CREATE INDEX sessions_by_end ON sessions (expires_at);
+
 -- ── poller ──────────────────────────────────────────────────────────────────
 
 CREATE TABLE accounts (
@@ -62,6 +96,8 @@ CREATE TABLE streams (
     schedule         text      NOT NULL DEFAULT '', -- '': the next in precedence
     baseline         text      NOT NULL DEFAULT '' CHECK (baseline IN ('', 'silent', 'emit')), -- '': the account's
     ignore_paths     text      NOT NULL DEFAULT '[]', -- JSON array, added to the connector's
+    changed_fields   boolean     NOT NULL DEFAULT true, -- digests of fields are kept, and events name those that changed
+    digest_paths     text        NOT NULL DEFAULT '[]', -- JSON array: fields below the record's own, added to the connector's
     quarantine_percent integer NOT NULL DEFAULT 10 CHECK (quarantine_percent BETWEEN 1 AND 100), -- more of the records missing at once are held
     release_after    integer   NOT NULL DEFAULT 0 CHECK (release_after = 0 OR release_after >= 2), -- equal listings that decide a quarantine; 0: only a person does
     paused           boolean   NOT NULL DEFAULT false,
@@ -76,6 +112,7 @@ CREATE TABLE streams (
     last_change_at   timestamp,
     last_duration_ms integer   NOT NULL DEFAULT 0,
     polls            integer   NOT NULL DEFAULT 0,
+    requests         integer   NOT NULL DEFAULT 0, -- of all these polls
     records          integer   NOT NULL DEFAULT 0, -- in the last complete listing
     UNIQUE (account_id, record_type)
 );
@@ -86,9 +123,11 @@ CREATE TABLE doubts (
     stream_id       integer   PRIMARY KEY REFERENCES streams (id) ON DELETE CASCADE,
     suspected       blob      NOT NULL, -- missing in the last complete listing: deleted when missing again
     quarantined     blob      NOT NULL, -- missing, but too many to believe: held for a decision
+    stormed         blob      NOT NULL, -- updated in the same fields, but too many to believe: held with it
     approved        boolean   NOT NULL DEFAULT false, -- the quarantined set may be believed by the next poll
     reason          text      NOT NULL DEFAULT '',
     sample          text      NOT NULL DEFAULT '[]', -- JSON array: some of the record ids held
+    fields          text        NOT NULL DEFAULT '[]', -- JSON array: those that changed in most of the stormed
     created         integer   NOT NULL DEFAULT 0, -- held with it
     updated         integer   NOT NULL DEFAULT 0,
     polls           integer   NOT NULL DEFAULT 0, -- listings that found the same set
@@ -99,6 +138,7 @@ CREATE TABLE doubts (
 CREATE TABLE polls (
     id          integer   PRIMARY KEY AUTOINCREMENT,
     stream_id   integer   NOT NULL REFERENCES streams (id) ON DELETE CASCADE,
+    number      integer     NOT NULL, -- of the stream's polls, those that found nothing included
     started_at  timestamp NOT NULL,
     duration_ms integer   NOT NULL,
     complete    boolean   NOT NULL,
@@ -110,7 +150,8 @@ CREATE TABLE polls (
     suspected   integer   NOT NULL,
     quarantined integer   NOT NULL,
     events      integer   NOT NULL,
-    error       text      NOT NULL DEFAULT ''
+    error       text      NOT NULL DEFAULT '',
+    fields      text        NOT NULL DEFAULT '' -- JSON object: in how many updated records each field changed; '': not known
 );
 CREATE INDEX polls_by_stream ON polls (stream_id, id);
 
@@ -126,7 +167,8 @@ CREATE TABLE stream_states (
     base_size  integer   NOT NULL,
     delta_size integer   NOT NULL,
     delta_runs integer   NOT NULL,
-    digests    blob      NOT NULL  -- 8 bytes a part: wrapping sum of its fingerprints
+    digests    blob      NOT NULL, -- 8 bytes a part: wrapping sum of its fingerprints
+    fields     text      NOT NULL DEFAULT ''  -- JSON: the layout of the digests of fields, and their names by slot; '': there are none
 );
 
 CREATE TABLE stream_parts (
@@ -134,6 +176,7 @@ CREATE TABLE stream_parts (
     part      integer NOT NULL,
     entries   blob      NOT NULL, -- ascending: n × (place 8 bytes, fingerprint 8 bytes)
     ids       blob      NOT NULL, -- the same order, compact; read only to name deleted records
+    fields    blob, -- the same order: 16-bit digests of the records' fields; read only to name those that changed; NULL: there are none
     PRIMARY KEY (stream_id, part)
 );
 
@@ -141,24 +184,34 @@ CREATE TABLE stream_runs (
     stream_id integer NOT NULL REFERENCES stream_states (stream_id) ON DELETE CASCADE,
     seq       integer NOT NULL,
     run       blob      NOT NULL, -- ascending: m × (place, fingerprint; 0 = deleted), then the ids of the created
+    fields    blob, -- as in stream_parts, in the order of the run
     PRIMARY KEY (stream_id, seq)
 );
 
 -- The event log. Ids are handed out in the order of commits (appends are serialised), so a reader's cursor is one number.
-CREATE TABLE events (
-    id          integer   PRIMARY KEY AUTOINCREMENT,
-    uid         text      NOT NULL UNIQUE,
+-- A row is a chunk: events of one append that differ in nothing but their records. Their ids follow one another up to last_id.
+CREATE TABLE event_ids (
+    one     integer PRIMARY KEY CHECK (one = 1),
+    last_id integer NOT NULL -- handed out last
+);
+INSERT INTO event_ids VALUES (1, 0);
+CREATE TABLE event_chunks (
+    last_id     integer   PRIMARY KEY,
+    size        integer   NOT NULL CHECK (size BETWEEN 1 AND 500), -- events in it
+    salt        integer   NOT NULL, -- random: a part of their uids, with id and time
     project_id  text      NOT NULL,
     account_id  text      NOT NULL,
+    provider    text      NOT NULL, -- '': not known
     name        text      NOT NULL, -- hris_employees.updated
     record_type text      NOT NULL,
-    record_id   text      NOT NULL,
-    occurred_at timestamp NOT NULL, -- when the change was detected
-    poll_id     integer,               -- the poll that found it; NULL for account events
-    fields      text      NOT NULL DEFAULT '', -- JSON array of changed field names; '': not known
-    details     text      NOT NULL DEFAULT ''  -- JSON object: an account event's extra keys; '': none
+    occurred_at timestamp NOT NULL, -- when the changes were detected
+    poll_id     integer,               -- the poll that found them; NULL for account events
+    fields      text      NOT NULL DEFAULT '', -- JSON array of the sets of changed field names that occur; '': not known
+    details     text      NOT NULL DEFAULT '', -- JSON object: an account event's extra keys; '': none
+    events      blob      NOT NULL  -- the record ids, compact; where there are fields, which set is whose
 );
-CREATE INDEX events_by_project ON events (project_id, id);
+CREATE INDEX event_chunks_by_project ON event_chunks (project_id, last_id);
+CREATE INDEX event_chunks_by_account ON event_chunks (account_id, last_id);
 
 -- ── dispatch ────────────────────────────────────────────────────────────────
 
@@ -274,7 +327,8 @@ DROP TABLE retries;
 DROP TABLE webhook_secrets;
 DROP TABLE webhook_choices;
 DROP TABLE webhooks;
-DROP TABLE events;
+DROP TABLE event_chunks;
+DROP TABLE event_ids;
 DROP TABLE stream_runs;
 DROP TABLE stream_parts;
 DROP TABLE stream_states;
@@ -283,6 +337,9 @@ DROP TABLE doubts;
 DROP TABLE streams;
 DROP TABLE record_type_schedules;
 DROP TABLE accounts;
+DROP TABLE idempotency_keys;
+DROP TABLE sessions;
+DROP TABLE audit;
 DROP TABLE api_keys;
 DROP TABLE projects;
 DROP TABLE installation;

@@ -94,6 +94,7 @@ func NewServer(c *Company, d Dialect, options Options) *Server {
 	})
 	for _, rt := range s.dialect.routes {
 		s.mux.HandleFunc("GET "+rt.path, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, rt) })
+		s.mux.HandleFunc("GET "+rt.path+"/{id}", func(w http.ResponseWriter, r *http.Request) { s.serveOne(w, r, rt) })
 	}
 	return s
 }
@@ -174,6 +175,24 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, rt route) {
 			s.Faults.strikeIf(r, shifts, func() bool { return company.shift(l, p) })
 		}
 	})
+}
+
+// serveOne answers for one record of a list by its id.
+func (s *Server) serveOne(w http.ResponseWriter, r *http.Request, rt route) {
+	if f := s.Faults.strike(r, refusals); f.Kind != "" {
+		f.refuse(w)
+		return
+	}
+	if !s.dialect.authorized(w, r) || !s.within(w) {
+		return
+	}
+	record, ok := s.company.record(s.company.list(s.dialect.name, rt.list), r.PathValue("id"))
+	if !ok {
+		refuse(w, http.StatusNotFound, "Not found")
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(newScribe(s.company.config.Seed, s.reads.Add(1), s.dialect.sign).append(nil, record))
 }
 
 func (s *Server) size(asked int) int {

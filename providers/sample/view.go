@@ -199,3 +199,15 @@ func (c *Company) page(l *list, a ask) page {
 	}
 	return p
 }
+
+// record renders a living record by its id in the dialect.
+func (c *Company) record(l *list, id string) (any, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, key := range l.order {
+		if l.rows[key].id == id {
+			return record(l.render(c, key, l.rows[key].updated)), true
+		}
+	}
+	return nil, false
+}

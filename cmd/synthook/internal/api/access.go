@@ -2,7 +2,6 @@ package api
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/synthook/synthook/cmd/synthook/internal/audit"
 	"github.com/synthook/synthook/cmd/synthook/internal/keys"
 	"github.com/synthook/synthook/poller"
 )
@@ -29,14 +29,6 @@ const DefaultProject = poller.DefaultProject
 
 const projectHeader = "X-Project-Id"
 
-type projectKey struct{}
-
-// projectOf is the project that the request acts in. Every handler of a project's route
-// takes it from here and from nowhere else.
-func projectOf(ctx context.Context) string {
-	return ctx.Value(projectKey{}).(string)
-}
-
 // authorize lets a request through to its route, or refuses it.
 func (a *API) authorize(ctx huma.Context, next func(huma.Context)) {
 	need, _ := ctx.Operation().Metadata["access"].(access)
@@ -44,9 +36,9 @@ func (a *API) authorize(ctx huma.Context, next func(huma.Context)) {
 		next(ctx)
 		return
 	}
-	project, refused := a.identify(ctx, need)
+	caller, refused := a.identify(ctx, need)
 	if refused == nil {
-		next(huma.WithValue(ctx, projectKey{}, project))
+		a.audited(huma.WithValue(ctx, callerKey{}, caller), caller, next)
 		return
 	}
 	if refused.Status == http.StatusUnauthorized {
@@ -55,33 +47,39 @@ func (a *API) authorize(ctx huma.Context, next func(huma.Context)) {
 	_ = huma.WriteErr(a.huma, ctx, refused.Status, refused.Detail) // fails only when the caller is gone
 }
 
-// identify tells which project the request acts in: the one of its key, or with the
-// admin key the one that it names.
-func (a *API) identify(ctx huma.Context, need access) (project string, refused *huma.ErrorModel) {
+// identify tells who makes the request and which project it acts in: the one of the
+// key, or with the admin key the one that it names.
+func (a *API) identify(ctx huma.Context, need access) (caller Caller, refused *huma.ErrorModel) {
+	if known, ok := callerOf(ctx.Context()); ok {
+		if need == forAdmin && !known.Admin {
+			return Caller{}, problem(http.StatusForbidden, "this needs the admin key")
+		}
+		return known, nil
+	}
 	scheme, key, _ := strings.Cut(ctx.Header("Authorization"), " ")
 	key = strings.TrimSpace(key)
 	if !strings.EqualFold(scheme, "Bearer") || key == "" {
-		return "", problem(http.StatusUnauthorized, "no key: send the header Authorization: Bearer KEY")
+		return Caller{}, problem(http.StatusUnauthorized, "no key: send the header Authorization: Bearer KEY")
 	}
 	named := ctx.Header(projectHeader)
 	if a.Keys.IsAdmin(key) {
 		if named != "" && need == forProject {
 			if _, err := a.Projects.Get(ctx.Context(), named); err != nil {
-				return "", a.refuse(ctx.Context(), err)
+				return Caller{}, a.refuse(ctx.Context(), err)
 			}
 		}
-		return cmp.Or(named, DefaultProject), nil
+		return Caller{Admin: true, Project: cmp.Or(named, DefaultProject), Name: "admin key", Via: audit.ViaAPI}, nil
 	}
-	project, err := a.APIKeys.Project(ctx.Context(), key)
+	found, err := a.APIKeys.Find(ctx.Context(), key)
 	switch {
 	case errors.Is(err, keys.ErrNoKey):
-		return "", problem(http.StatusUnauthorized, "the key is not valid")
+		return Caller{}, problem(http.StatusUnauthorized, "the key is not valid")
 	case err != nil:
-		return "", a.refuse(ctx.Context(), err)
+		return Caller{}, a.refuse(ctx.Context(), err)
 	case need == forAdmin:
-		return "", problem(http.StatusForbidden, "this needs the admin key")
-	case named != "" && named != project:
-		return "", problem(http.StatusForbidden, fmt.Sprintf("the key is not one of project %q", named))
+		return Caller{}, problem(http.StatusForbidden, "this needs the admin key")
+	case named != "" && named != found.ProjectID:
+		return Caller{}, problem(http.StatusForbidden, fmt.Sprintf("the key is not one of project %q", named))
 	}
-	return project, nil
+	return Caller{Project: found.ProjectID, Name: fmt.Sprintf("API key %s (%s…)", found.Name, found.Prefix), Via: audit.ViaAPI}, nil
 }

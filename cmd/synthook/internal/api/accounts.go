@@ -16,9 +16,9 @@ func (a *API) accountRoutes() {
 	serve(a, route{pattern: "GET /v1/accounts", access: forProject, summary: "List the accounts"},
 		func(ctx context.Context, in *Listing) (Page[Account], error) {
 			found, err := a.Accounts.List(ctx, projectOf(ctx), in.Cursor, in.Limit+1)
-			return pageOf(found, in.Limit, showAccount, func(v poller.Account) string { return v.ID }), err
+			return pageOf(found, in.Limit, AccountOf, func(v poller.Account) string { return v.ID }), err
 		})
-	serve(a, route{pattern: "POST /v1/accounts", access: forProject, summary: "Connect a provider account", status: http.StatusCreated},
+	create(a, route{pattern: "POST /v1/accounts", access: forProject, summary: "Connect a provider account", status: http.StatusCreated},
 		func(ctx context.Context, in *struct{ Body NewAccount }) (Account, error) {
 			n := in.Body
 			v, err := a.Accounts.Create(ctx, projectOf(ctx), poller.NewAccount{
@@ -27,20 +27,25 @@ func (a *API) accountRoutes() {
 				SetupInformation: n.SetupInformation, RecordTypes: n.RecordTypes,
 				Schedule: n.Schedule, Baseline: n.Baseline, PageSize: n.PageSize,
 			})
-			return showAccount(v), err
+			return AccountOf(v), err
 		})
 	serve(a, route{pattern: "GET /v1/accounts/{account_id}", access: forProject, summary: "Show an account"},
 		func(ctx context.Context, in *AccountPath) (Account, error) {
 			v, err := a.Accounts.Get(ctx, projectOf(ctx), in.AccountID)
-			return showAccount(v), err
+			return AccountOf(v), err
 		})
-	serve(a, route{pattern: "PATCH /v1/accounts/{account_id}", access: forProject, summary: "Change an account: what is present, the rest stays"},
-		func(ctx context.Context, in *struct {
-			AccountPath
-			Body AccountUpdate
-		}) (Account, error) {
+	type change struct {
+		AccountPath
+		Body AccountUpdate
+	}
+	update(a, route{pattern: "PATCH /v1/accounts/{account_id}", access: forProject, summary: "Change an account: what is present, the rest stays"},
+		func(ctx context.Context, in *change) (Account, error) {
+			v, err := a.Accounts.Get(ctx, projectOf(ctx), in.AccountID)
+			return AccountOf(v), err
+		},
+		func(ctx context.Context, in *change) (Account, error) {
 			v, err := a.Accounts.Update(ctx, projectOf(ctx), in.AccountID, poller.AccountUpdate(in.Body))
-			return showAccount(v), err
+			return AccountOf(v), err
 		})
 	do(a, route{pattern: "DELETE /v1/accounts/{account_id}", access: forProject, summary: "Delete an account and all that is known of its records"},
 		func(ctx context.Context, in *AccountPath) error {
@@ -49,16 +54,17 @@ func (a *API) accountRoutes() {
 	serve(a, route{pattern: "POST /v1/accounts/{account_id}/pause", access: forProject, summary: "Stop polling an account"},
 		func(ctx context.Context, in *AccountPath) (Account, error) {
 			v, err := a.Accounts.Pause(ctx, projectOf(ctx), in.AccountID)
-			return showAccount(v), err
+			return AccountOf(v), err
 		})
 	serve(a, route{pattern: "POST /v1/accounts/{account_id}/resume", access: forProject, summary: "Poll an account again"},
 		func(ctx context.Context, in *AccountPath) (Account, error) {
 			v, err := a.Accounts.Resume(ctx, projectOf(ctx), in.AccountID)
-			return showAccount(v), err
+			return AccountOf(v), err
 		})
 }
 
-func showAccount(v poller.Account) Account {
+// AccountOf describes an account.
+func AccountOf(v poller.Account) Account {
 	return Account{
 		ID: v.ID, ProjectID: v.ProjectID, Provider: v.Provider, BaseURL: v.BaseURL,
 		OriginOwnerID: v.OriginOwnerID, OriginOwnerName: v.OriginOwnerName, OriginUsername: v.OriginUsername,

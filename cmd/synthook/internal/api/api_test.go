@@ -74,7 +74,8 @@ var routes = map[string]string{
 	"GET /v1/accounts/{account_id}/streams/{record_type}": "project", "PATCH /v1/accounts/{account_id}/streams/{record_type}": "project",
 	"POST /v1/accounts/{account_id}/streams/{record_type}/poll": "project", "GET /v1/accounts/{account_id}/streams/{record_type}/polls": "project",
 	"POST /v1/accounts/{account_id}/streams/{record_type}/approve": "project", "POST /v1/accounts/{account_id}/streams/{record_type}/reject": "project",
-	"POST /v1/accounts/{account_id}/streams/{record_type}/doctor": "project",
+	"POST /v1/accounts/{account_id}/streams/{record_type}/doctor": "project", "GET /v1/accounts/{account_id}/streams/{record_type}/volatile-fields": "project",
+	"GET /v1/tune":      "project",
 	"GET /v1/schedules": "project", "PUT /v1/schedules/{record_type}": "project",
 	"GET /v1/webhooks": "project", "POST /v1/webhooks": "project",
 	"GET /v1/webhooks/{webhook_id}": "project", "PATCH /v1/webhooks/{webhook_id}": "project", "DELETE /v1/webhooks/{webhook_id}": "project",
@@ -84,6 +85,7 @@ var routes = map[string]string{
 	"GET /v1/events": "project", "GET /v1/events/{id}": "project",
 	"GET /v1/replays": "project", "POST /v1/replays": "project", "GET /v1/replays/{id}": "project", "DELETE /v1/replays/{id}": "project",
 	"POST /v1/resyncs": "project", "POST /v1/reconciliations": "project", "POST /v1/reconciliations/{id}/ids": "project", "POST /v1/reconciliations/{id}/start": "project",
+	"GET /v1/audit": "project",
 }
 
 // The OpenAPI document describes exactly the routes there are, in JSON and in YAML, and
@@ -170,7 +172,6 @@ func TestAccess(t *testing.T) {
 func TestNoSuchRoute(t *testing.T) {
 	r := servicetest.Start(t, servicetest.Settings(migrationstest.SQLite(t)))
 	refused(t, r.Call("GET /v1/nothing", servicetest.AdminKey, ""), http.StatusNotFound)
-	refused(t, r.Call("GET /favicon.ico", "", ""), http.StatusNotFound)
 	a := r.Call("DELETE /v1/projects", servicetest.AdminKey, "")
 	refused(t, a, http.StatusMethodNotAllowed)
 	if allow := a.Header.Get("Allow"); !strings.Contains(allow, "GET") || !strings.Contains(allow, "POST") {

@@ -52,7 +52,7 @@ const doctorAction = "/doctor"
 
 func (a *API) doctorRoutes() {
 	serve(a, route{
-		pattern: "POST " + streamRoute + doctorAction, access: forProject,
+		pattern: "POST " + streamRoute + doctorAction, access: forProject, quiet: true,
 		summary: "List a stream twice in a row and tell what differs though nothing happened; answers when both are read",
 	}, a.doctor)
 }

@@ -79,9 +79,3 @@ func (a *API) healthRoutes() {
 			return Health{Status: "ok", Checks: checks}, nil
 		})
 }
-
-// frontDoor stands where the dashboard will.
-func frontDoor(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write([]byte("synthook is running.\n\nThe API is described at /openapi.json and /openapi.yaml; /healthz and /readyz tell how it is.\nOn the command line: synthook --help\n"))
-}

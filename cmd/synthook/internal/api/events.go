@@ -22,6 +22,7 @@ type eventQuery struct {
 	AccountID  string    `query:"account_id"`
 	RecordType string    `query:"record_type"`
 	RecordID   string    `query:"record_id"`
+	Field      string    `query:"field" example:"department" doc:"Changed in it, by its name in changed_fields."`
 	Since      time.Time `query:"since" doc:"Detected at this time or later."`
 	Until      time.Time `query:"until" doc:"Detected before it."`
 	After      int64     `query:"after" minimum:"0" doc:"Only what stands behind this sequence in the log."`
@@ -93,7 +94,7 @@ func (a *API) knownNames(names []string) error {
 func (in *eventQuery) query(project string) (hashstore.EventQuery, error) {
 	q := hashstore.EventQuery{
 		ProjectID: project, After: in.After, Since: in.Since, Until: in.Until, Names: in.Events,
-		AccountID: in.AccountID, RecordType: in.RecordType, RecordID: in.RecordID,
+		AccountID: in.AccountID, RecordType: in.RecordType, RecordID: in.RecordID, Field: in.Field,
 		Limit: in.Limit + 1, Descending: in.Order != "asc",
 	}
 	cursor, err := in.after()

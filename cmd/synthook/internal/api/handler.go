@@ -8,6 +8,7 @@ import (
 	"log"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -42,11 +43,14 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = control.SetReadDeadline(time.Time{}), control.SetWriteDeadline(time.Time{})
 	}
 	handler, pattern := a.mux.Handler(r)
-	if pattern == "" {
+	switch {
+	case pattern != "":
+		a.mux.ServeHTTP(recorder, r)
+	case a.Pages != nil && !strings.HasPrefix(r.URL.Path, "/v1/"):
+		a.Pages.ServeHTTP(recorder, r)
+	default:
 		a.noRoute(recorder, r, handler)
-		return
 	}
-	a.mux.ServeHTTP(recorder, r)
 }
 
 // noRoute answers where no route takes the request, as the mux would: 404, or 405 with

@@ -20,7 +20,7 @@ func (a *API) projectRoutes() {
 			found, err := a.Projects.List(ctx, in.Cursor, in.Limit+1)
 			return pageOf(found, in.Limit, showProject, func(p poller.Project) string { return p.ID }), err
 		})
-	serve(a, route{pattern: "POST /v1/projects", access: forAdmin, summary: "Make a project", status: http.StatusCreated},
+	create(a, route{pattern: "POST /v1/projects", access: forAdmin, summary: "Make a project", status: http.StatusCreated},
 		func(ctx context.Context, in *struct{ Body NewProject }) (Project, error) {
 			p, err := a.Projects.Create(ctx, in.Body.ID, in.Body.Name)
 			return showProject(p), err
@@ -46,7 +46,7 @@ func (a *API) apiKeyRoutes() {
 			found, err := a.APIKeys.List(ctx, in.ID, in.Cursor, in.Limit+1)
 			return pageOf(found, in.Limit, showAPIKey, func(k keys.APIKey) string { return k.ID }), err
 		})
-	serve(a, route{pattern: "POST /v1/projects/{id}/api-keys", access: forAdmin, summary: "Make an API key; the answer holds it, once", status: http.StatusCreated},
+	create(a, route{pattern: "POST /v1/projects/{id}/api-keys", access: forAdmin, summary: "Make an API key; the answer holds it, once", status: http.StatusCreated},
 		func(ctx context.Context, in *struct {
 			ProjectPath
 			Body NewAPIKey

@@ -16,8 +16,11 @@ func (a *API) replayRoutes() {
 			found, err := a.Webhooks.Replays(ctx, projectOf(ctx), in.Cursor, in.Limit+1)
 			return pageOf(found, in.Limit, showReplay, func(r dispatch.Replay) string { return r.ID }), err
 		})
-	serve(a, route{pattern: "POST /v1/replays", access: forProject, summary: "Send events of the log again"},
+	create(a, route{pattern: "POST /v1/replays", access: forProject, summary: "Send events of the log again"},
 		func(ctx context.Context, in *struct{ Body NewReplay }) (ReplayResult, error) {
+			if in.Body.DryRun {
+				changeOf(ctx).none = true
+			}
 			request, err := a.replayRequest(ctx, in.Body)
 			if err != nil {
 				return ReplayResult{}, err

@@ -14,7 +14,10 @@ type route struct {
 	pattern string
 	access  access
 	summary string
-	status  int // of success; 0: 200, or 204 where nothing is answered
+	status  int  // of success; 0: 200, or 204 where nothing is answered
+	creates bool // see create
+	updates bool // see update
+	quiet   bool // changes nothing, though it is no GET: not for the audit log
 }
 
 // answer is a body, as huma wants it.
@@ -30,6 +33,12 @@ func serve[I, T any](a *API, r route, handle func(context.Context, *I) (T, error
 		out, err := handle(ctx, in)
 		if err != nil {
 			return nil, a.refuse(ctx, err)
+		}
+		if tag := tag(out); tag != "" {
+			requestOf(ctx).SetHeader("ETag", tag)
+		}
+		if made, ok := any(out).(named); ok {
+			changeOf(ctx).made = made.id()
 		}
 		return &answer[T]{out}, nil
 	})
@@ -56,7 +65,7 @@ func (r route) operation(status int) huma.Operation {
 		Path:            path,
 		Summary:         r.summary,
 		DefaultStatus:   status,
-		Metadata:        map[string]any{"access": r.access},
+		Metadata:        map[string]any{"access": r.access, "creates": r.creates, "updates": r.updates, "quiet": r.quiet},
 		Errors:          []int{http.StatusServiceUnavailable},
 		BodyReadTimeout: readTimeout, // huma's own would cancel a handler after 5 seconds
 	}
@@ -69,6 +78,12 @@ func (r route) operation(status int) huma.Operation {
 	}
 	if strings.Contains(path, "{") {
 		op.Errors = append(op.Errors, http.StatusNotFound)
+	}
+	if r.creates {
+		op.Errors = append(op.Errors, http.StatusConflict)
+	}
+	if r.updates {
+		op.Errors = append(op.Errors, http.StatusPreconditionFailed)
 	}
 	return op
 }

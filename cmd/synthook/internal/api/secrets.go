@@ -17,7 +17,7 @@ func (a *API) secretRoutes() {
 			}
 			return webhookOr(w, err)
 		})
-	serve(a, route{pattern: "POST /v1/webhooks/{webhook_id}/secrets", access: forProject, summary: "Add a secret; the answer holds it", status: http.StatusCreated},
+	create(a, route{pattern: "POST /v1/webhooks/{webhook_id}/secrets", access: forProject, summary: "Add a secret; the answer holds it", status: http.StatusCreated},
 		func(ctx context.Context, in *struct {
 			WebhookPath
 			Body SecretRotation

@@ -30,16 +30,18 @@ func (a *API) streamRoutes() {
 				return Page[Stream]{}, err
 			}
 			found, err := a.Streams.List(ctx, projectOf(ctx), poller.StreamQuery{AccountID: in.AccountID, After: after, Limit: in.Limit + 1})
-			return pageOf(found, in.Limit, showStream, func(s poller.Stream) string { return strconv.FormatInt(s.ID, 10) }), err
+			return pageOf(found, in.Limit, StreamOf, func(s poller.Stream) string { return strconv.FormatInt(s.ID, 10) }), err
 		})
 	serve(a, route{pattern: "GET " + streamRoute, access: forProject, summary: "Show a stream"}, a.stream)
-	serve(a, route{pattern: "PATCH " + streamRoute, access: forProject, summary: "Change a stream: what is present, the rest stays"},
-		func(ctx context.Context, in *struct {
-			StreamPath
-			Body StreamUpdate
-		}) (Stream, error) {
+	type change struct {
+		StreamPath
+		Body StreamUpdate
+	}
+	update(a, route{pattern: "PATCH " + streamRoute, access: forProject, summary: "Change a stream: what is present, the rest stays"},
+		func(ctx context.Context, in *change) (Stream, error) { return a.stream(ctx, &in.StreamPath) },
+		func(ctx context.Context, in *change) (Stream, error) {
 			s, err := a.Streams.Update(ctx, projectOf(ctx), in.AccountID, in.RecordType, poller.StreamUpdate(in.Body))
-			return showStream(s), err
+			return StreamOf(s), err
 		})
 	serve(a, route{pattern: "POST " + streamRoute + "/approve", access: forProject, summary: "Believe what is quarantined"},
 		func(ctx context.Context, in *StreamPath) (Stream, error) {
@@ -49,13 +51,32 @@ func (a *API) streamRoutes() {
 		func(ctx context.Context, in *StreamPath) (Stream, error) {
 			return a.decided(ctx, in, a.Streams.Reject(ctx, projectOf(ctx), in.AccountID, in.RecordType))
 		})
+	serve(a, route{pattern: "GET " + streamRoute + "/volatile-fields", access: forProject, summary: "List the fields that seem to change by themselves, with the polls that show it"},
+		a.volatileFields)
 	a.pollRoutes()
 	a.doctorRoutes()
 }
 
 func (a *API) stream(ctx context.Context, in *StreamPath) (Stream, error) {
 	s, err := a.Streams.Get(ctx, projectOf(ctx), in.AccountID, in.RecordType)
-	return showStream(s), err
+	return StreamOf(s), err
+}
+
+func (a *API) volatileFields(ctx context.Context, in *StreamPath) (Page[VolatileField], error) {
+	s, err := a.Streams.Get(ctx, projectOf(ctx), in.AccountID, in.RecordType)
+	if err != nil {
+		return Page[VolatileField]{}, err
+	}
+	found, err := a.Streams.VolatileFields(ctx, s)
+	return pageOf(found, len(found), showVolatile, nil), err // a few: always one page
+}
+
+func showVolatile(f poller.VolatileField) VolatileField {
+	shown := VolatileField{Path: f.Path, Polls: f.Polls, Of: f.Of, Records: f.Records, Most: []FieldEvidence{}}
+	for _, e := range f.Most {
+		shown.Most = append(shown.Most, FieldEvidence(e))
+	}
+	return shown
 }
 
 // decided answers a decision on a quarantine. That there is none is no fault of the
@@ -71,7 +92,7 @@ func (a *API) decided(ctx context.Context, in *StreamPath, err error) (Stream, e
 }
 
 func (a *API) pollRoutes() {
-	poll := route{pattern: "POST " + streamRoute + "/poll", access: forProject, summary: "Poll a stream now"}.operation(http.StatusOK)
+	poll := route{pattern: "POST " + streamRoute + "/poll", access: forProject, quiet: true, summary: "Poll a stream now"}.operation(http.StatusOK)
 	poll.Responses = map[string]*huma.Response{"202": {Description: "The poll is requested; the answer is null."}}
 	huma.Register(a.huma, poll, func(ctx context.Context, in *pollRequest) (*pollAnswer, error) {
 		out, err := a.poll(ctx, in)
@@ -138,20 +159,22 @@ func (a *API) untilClosing(ctx context.Context) (_ context.Context, end func()) 
 }
 
 func showPoll(p poller.Poll) Poll {
-	return Poll{ID: p.ID, StartedAt: p.StartedAt, PollResult: PollResult(p.Result)}
+	return Poll{ID: p.ID, StartedAt: p.StartedAt, PollResult: PollResult(p.Result), Fields: p.Fields}
 }
 
-func showStream(s poller.Stream) Stream {
+// StreamOf describes a stream.
+func StreamOf(s poller.Stream) Stream {
 	shown := Stream{
 		AccountID: s.AccountID, RecordType: s.RecordType, Provider: s.Provider, State: s.State,
 		Schedule: s.Schedule, ScheduleFrom: s.ScheduleFrom, Baseline: s.Baseline, IgnorePaths: orEmpty(s.IgnorePaths),
+		ChangedFields: s.ChangedFields, DigestPaths: orEmpty(s.DigestPaths),
 		QuarantineThreshold: s.QuarantineThreshold, ReleaseAfter: s.ReleaseAfter,
 		NextPollAt: optional(s.NextPollAt), LastPollAt: optional(s.LastPollAt), LastCompleteAt: optional(s.LastCompleteAt), LastChangeAt: optional(s.LastChangeAt),
 		LastDurationMS: s.LastDurationMS, LastError: s.LastError, Failures: s.Failures, Polls: s.Polls, Records: s.Records, Suspected: s.Suspected,
 	}
 	if s.Quarantine != nil {
 		q := Quarantine(*s.Quarantine)
-		q.Sample = orEmpty(q.Sample)
+		q.Sample, q.Fields = orEmpty(q.Sample), orEmpty(q.Fields)
 		shown.Quarantine = &q
 	}
 	return shown

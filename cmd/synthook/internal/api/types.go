@@ -134,6 +134,8 @@ type Stream struct {
 	ScheduleFrom        string      `json:"schedule_from" enum:"stream,account,record_type,provider,default"`
 	Baseline            string      `json:"baseline" enum:"silent,emit"`
 	IgnorePaths         []string    `json:"ignore_paths"`
+	ChangedFields       bool        `json:"changed_fields" doc:"Digests of the records' fields are kept, and events name those that changed."`
+	DigestPaths         []string    `json:"digest_paths" doc:"Fields below the records' own, beside the connector's."`
 	QuarantineThreshold int         `json:"quarantine_threshold" doc:"Percent: more of the records missing in one poll (and more than ten) are held."`
 	ReleaseAfter        int         `json:"release_after" doc:"So many listings that miss the very same records decide a quarantine; 0: only a person does."`
 	NextPollAt          *time.Time  `json:"next_poll_at,omitempty"`
@@ -155,9 +157,10 @@ type Quarantine struct {
 	Missing  int       `json:"missing"`
 	Created  int64     `json:"created"`
 	Updated  int64     `json:"updated"`
+	Fields   []string  `json:"fields" doc:"Of a storm of updates: the fields that changed in most of the records."`
 	Polls    int       `json:"polls" doc:"Listings that found the same set."`
 	Since    time.Time `json:"since"`
-	Sample   []string  `json:"sample" doc:"Some of the record ids that are missing."`
+	Sample   []string  `json:"sample" doc:"Some of the record ids that are missing, or updated where none is."`
 	Approved bool      `json:"approved"`
 }
 
@@ -167,6 +170,8 @@ type StreamUpdate struct {
 	Schedule            *string   `json:"schedule,omitempty" example:"15m"`
 	Baseline            *string   `json:"baseline,omitempty" enum:",silent,emit"`
 	IgnorePaths         *[]string `json:"ignore_paths,omitempty"`
+	ChangedFields       *bool     `json:"changed_fields,omitempty" doc:"Keep digests of the records' fields, and name those that changed."`
+	DigestPaths         *[]string `json:"digest_paths,omitempty" doc:"Paths below a record's own fields that are fields of their own; team.* makes one of every member of team."`
 	QuarantineThreshold *int      `json:"quarantine_threshold,omitempty" minimum:"1" maximum:"100" doc:"Percent."`
 	ReleaseAfter        *int      `json:"release_after,omitempty" minimum:"0" maximum:"1000" doc:"2 or more listings; 0: never."`
 	Paused              *bool     `json:"paused,omitempty"`
@@ -199,6 +204,24 @@ type Poll struct {
 	ID        int64     `json:"id"`
 	StartedAt time.Time `json:"started_at"`
 	PollResult
+	Fields map[string]int `json:"fields,omitempty" doc:"In how many of the updated records each field changed, held ones included."`
+}
+
+// VolatileField is a field that seems to change by itself.
+type VolatileField struct {
+	Path    string          `json:"path" doc:"As ignore_paths takes it; *: fields without a name of their own."`
+	Polls   int             `json:"polls" doc:"Polls that found it changed."`
+	Of      int             `json:"of" doc:"Polls that were looked at, those that found nothing included."`
+	Records int             `json:"records" doc:"In which it changed, in all of these polls together."`
+	Most    []FieldEvidence `json:"most" doc:"Polls in which it changed in most of the records, the latest first."`
+}
+
+// FieldEvidence is a poll in which a field changed in most of the records.
+type FieldEvidence struct {
+	PollID    int64     `json:"poll_id"`
+	StartedAt time.Time `json:"started_at"`
+	Records   int       `json:"records" doc:"In which it changed."`
+	Of        int       `json:"of" doc:"In the listing."`
 }
 
 // WebhookSettings are how a webhook wants its deliveries. What is absent keeps its value,
@@ -306,7 +329,7 @@ type Event struct {
 	RecordID   string          `json:"record_id"`
 	EventDate  time.Time       `json:"event_date"`
 	PollID     int64           `json:"poll_id,omitempty"`
-	Fields     []string        `json:"fields,omitempty"`
+	Fields     []string        `json:"changed_fields,omitempty" doc:"Names, never values; absent where they are not known."`
 	Details    json.RawMessage `json:"details,omitempty"`
 	Deliveries []Delivery      `json:"deliveries,omitempty" doc:"Only of a single event."`
 }
@@ -402,4 +425,14 @@ type Replay struct {
 	State      string     `json:"state" enum:"dry_run,collecting,running,done,cancelled"`
 	CreatedAt  *time.Time `json:"created_at,omitempty"`
 	FinishedAt *time.Time `json:"finished_at,omitempty"`
+}
+
+// Change is an entry of the audit log. It names what was changed, and holds nothing of
+// what was sent.
+type Change struct {
+	At     time.Time `json:"at"`
+	Actor  string    `json:"actor" doc:"The admin key, or an API key by its name and first characters."`
+	Via    string    `json:"via" enum:"api,dashboard"`
+	Action string    `json:"action" example:"webhook enable"`
+	Target string    `json:"target" doc:"Ids, as they stand in the path."`
 }

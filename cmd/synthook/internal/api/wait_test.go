@@ -18,7 +18,7 @@ func TestWaitEndsWithTheServer(t *testing.T) {
 	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
 		a := &API{Config: Config{Events: hashstore.New(db.DB)}}
 		a.closing, a.close = context.WithCancel(context.Background())
-		ctx := context.WithValue(t.Context(), projectKey{}, DefaultProject)
+		ctx := WithCaller(t.Context(), Caller{Project: DefaultProject})
 		answered := make(chan error, 1)
 		began := time.Now()
 		go func() { // joined by the answer

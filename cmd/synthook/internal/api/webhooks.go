@@ -20,7 +20,7 @@ func (a *API) webhookRoutes() {
 			found, err := a.Webhooks.List(ctx, projectOf(ctx), in.Cursor, in.Limit+1)
 			return pageOf(found, in.Limit, showWebhook, func(w dispatch.Webhook) string { return w.ID }), err
 		})
-	serve(a, route{pattern: "POST /v1/webhooks", access: forProject, summary: "Register a webhook; the answer holds its secret", status: http.StatusCreated},
+	create(a, route{pattern: "POST /v1/webhooks", access: forProject, summary: "Register a webhook; the answer holds its secret", status: http.StatusCreated},
 		func(ctx context.Context, in *struct{ Body NewWebhook }) (Webhook, error) {
 			n := in.Body
 			webhook := dispatch.NewWebhook{
@@ -35,11 +35,15 @@ func (a *API) webhookRoutes() {
 		func(ctx context.Context, in *WebhookPath) (Webhook, error) {
 			return webhookOr(a.Webhooks.Get(ctx, projectOf(ctx), in.WebhookID))
 		})
-	serve(a, route{pattern: "PATCH /v1/webhooks/{webhook_id}", access: forProject, summary: "Change a webhook: what is present, the rest stays"},
-		func(ctx context.Context, in *struct {
-			WebhookPath
-			Body WebhookUpdate
-		}) (Webhook, error) {
+	type change struct {
+		WebhookPath
+		Body WebhookUpdate
+	}
+	update(a, route{pattern: "PATCH /v1/webhooks/{webhook_id}", access: forProject, summary: "Change a webhook: what is present, the rest stays"},
+		func(ctx context.Context, in *change) (Webhook, error) {
+			return webhookOr(a.Webhooks.Get(ctx, projectOf(ctx), in.WebhookID))
+		},
+		func(ctx context.Context, in *change) (Webhook, error) {
 			u := dispatch.WebhookUpdate{URL: in.Body.URL, Settings: dispatch.SettingsUpdate(in.Body.WebhookSettings)}
 			if in.Body.Events != nil {
 				u.Events = orEmpty(*in.Body.Events)
@@ -58,7 +62,7 @@ func (a *API) webhookRoutes() {
 		func(ctx context.Context, in *WebhookPath) (Webhook, error) {
 			return webhookOr(a.Webhooks.Disable(ctx, projectOf(ctx), in.WebhookID))
 		})
-	serve(a, route{pattern: "POST /v1/webhooks/{webhook_id}/test", access: forProject, summary: "Send a test event now, once"},
+	serve(a, route{pattern: "POST /v1/webhooks/{webhook_id}/test", access: forProject, quiet: true, summary: "Send a test event now, once"},
 		func(ctx context.Context, in *WebhookPath) (WebhookTest, error) {
 			o, err := a.Webhooks.Test(ctx, projectOf(ctx), in.WebhookID)
 			return showTest(o), err

@@ -9,7 +9,7 @@ import (
 )
 
 // anchor is a stream without a record, with whose commits the others append their events
-// as ours does: in a transaction that checks a version, by COPY where there are many.
+// as ours does: in a transaction that checks a version.
 type anchor struct {
 	store  *hashstore.Store
 	stream int64

@@ -20,10 +20,14 @@ import (
 // MaxRecords is the biggest stream that is measured.
 const MaxRecords = 10_000_000
 
+// FieldsARecord is how many fields the invented records have, where that matters.
+const FieldsARecord = 30
+
 // Options say what is measured.
 type Options struct {
 	Records     int     // of the stream; 1 to MaxRecords
 	Percent     float64 // of the records, updated in every poll; 0 to 100
+	Fields      bool    // ours keeps digests of FieldsARecord fields, and its events name the one that changed
 	First       bool    // measure first listings, with a created event for every record, instead
 	Runs        int     // measured polls of each way; at least 1
 	Polls       int     // polls of the same rate before the measured ones
@@ -35,6 +39,7 @@ type Options struct {
 type Report struct {
 	Records      int     `json:"records"`
 	Changed      int     `json:"changed"` // records that a measured poll finds changed
+	Fields       bool    `json:"fields"`  // of every record, FieldsARecord
 	First        bool    `json:"first"`
 	Runs         int     `json:"runs"`
 	Polls        int     `json:"polls"`
@@ -94,7 +99,7 @@ func Run(ctx context.Context, o Options) (r Report, err error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	b := &bench{Options: o, db: db, world: newWorld(o.Records, o.Percent)}
+	b := &bench{Options: o, db: db, world: newWorld(o.Records, o.Percent, o.Fields)}
 	if err := b.run(ctx); err != nil {
 		// A driver may put an interruption in words of its own.
 		return r, errors.Join(context.Cause(ctx), err)
@@ -191,7 +196,7 @@ func (b *bench) prepare(ctx context.Context) error {
 // poll polls once, into an empty event log, and vacuums what the server would vacuum
 // before the next poll of a stream. around gets the part that counts.
 func (b *bench) poll(ctx context.Context, w *way, around func(poll func() error) error) error {
-	if err := b.db.clear(ctx, "events"); err != nil {
+	if err := b.db.clear(ctx, "event_chunks"); err != nil {
 		return err
 	}
 	w.store.list(b.world, b.round)
@@ -251,7 +256,7 @@ func (b *bench) weigh(ctx context.Context, w *way) error {
 }
 
 func (b *bench) report() Report {
-	r := Report{Records: b.Records, Changed: b.found, First: b.First, Runs: b.Runs, Polls: b.Polls, Database: b.db.name, Checkpointed: b.db.checkpoints}
+	r := Report{Records: b.Records, Changed: b.found, Fields: b.Fields, First: b.First, Runs: b.Runs, Polls: b.Polls, Database: b.db.name, Checkpointed: b.db.checkpoints}
 	r.Ours, r.RowPerRecord, r.Events = b.ways[0].figures(b.Records), b.ways[1].figures(b.Records), b.ways[2].figures(0).Floor
 	r.Ratio = rounded(r.RowPerRecord.StoreMS/r.Ours.StoreMS, 2)
 	if r.Ours.WALBytes != nil && r.Changed > 0 {

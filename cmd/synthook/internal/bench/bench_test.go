@@ -142,7 +142,7 @@ func TestWaysFindTheSameChanges(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := newWorld(2500, 7)
+		w := newWorld(2500, 7, false)
 		for round := range 20 { // more than a turn of the world
 			want := map[string]string{}
 			name := created

@@ -54,7 +54,9 @@ func (o *ours) events(yield func(hashstore.Event) bool) {
 		}
 	}
 	for item := range o.found.Updated() {
-		if !yield(event(updated, item.ID, at)) {
+		e := event(updated, item.ID, at)
+		e.Fields = o.found.FieldNames(item.Changed)
+		if !yield(e) {
 			return
 		}
 	}

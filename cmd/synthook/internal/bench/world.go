@@ -3,6 +3,7 @@ package bench
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"iter"
 	"math"
 	"math/rand/v2"
@@ -14,14 +15,17 @@ import (
 
 // world is the stream's records, invented anew for every listing so that they take no
 // memory: UUIDs, of which the same number changes from each round to the next.
-type world struct{ records, changed int }
+type world struct {
+	records, changed int
+	fields           bool // have digests in a listing
+}
 
-func newWorld(records int, percent float64) world {
+func newWorld(records int, percent float64, fields bool) world {
 	changed := int(math.Round(float64(records) * percent / 100))
 	if percent > 0 {
 		changed = max(changed, min(records, 1))
 	}
-	return world{records, changed}
+	return world{records, changed, fields}
 }
 
 // stride is a prime beyond MaxRecords: its multiples visit every record once.
@@ -86,10 +90,36 @@ func uuid(high, low uint64) string {
 // listing is the world as hashstore takes it.
 func (w world) listing(round int) *hashstore.Listing {
 	l := hashstore.NewListing()
+	if w.fields {
+		w.addWithFields(l, round)
+		return l
+	}
 	for id, fingerprint := range w.all(round) {
 		l.Add(id, diff.Place(id), fingerprint)
 	}
 	return l
+}
+
+// addWithFields is for listings that know a record's fields. The field that changes is
+// another one each time.
+func (w world) addWithFields(l *hashstore.Listing, round int) {
+	fields, slots := hashstore.Fields{Layout: "bench", Names: []string{"*"}}, []uint8{0}
+	for n := range FieldsARecord {
+		fields.Names, slots = append(fields.Names, fmt.Sprintf("field_%d", n+1)), append(slots, uint8(n+1))
+	}
+	row, i := make([]uint16, len(slots)), 0
+	for id, fingerprint := range w.all(round) {
+		place, version := diff.Place(id), w.version(i, round)
+		for n := range FieldsARecord {
+			turns := (version + FieldsARecord - 1 - n) / FieldsARecord // that this one has changed
+			row[n+1] = uint16(mix(place + uint64(n)<<32 + uint64(turns)))
+		}
+		l.AddFields(id, place, fingerprint, row)
+		i++
+	}
+	if err := l.Name(fields, slots); err != nil {
+		panic(err) // a mistake in this function
+	}
 }
 
 func event(name, id string, at time.Time) hashstore.Event {

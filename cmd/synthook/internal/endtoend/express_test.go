@@ -95,7 +95,7 @@ func (x *express) received() []expressEvent {
 	return slices.Clone(x.events)
 }
 
-// Consumers of both styles accept every delivery of a real poll, account events with
+// Consumers of every style accept every delivery of a real poll, account events with
 // difficult names included.
 func TestExpressConsumersVerifyEverything(t *testing.T) {
 	t.Parallel()
@@ -103,7 +103,7 @@ func TestExpressConsumersVerifyEverything(t *testing.T) {
 		c := servicetest.Start(t, servicetest.Settings(location)).Admin("")
 		secret := dispatch.NewSecret()
 		consumer := startExpress(t, secret)
-		for _, path := range []string{"/raw?token=a%20b&x=1", "/parsed?token=c"} {
+		for _, path := range []string{"/raw?token=a%20b&x=1", "/parsed?token=c", "/standard?token=d"} {
 			send[api.Webhook](t, c, http.MethodPost, "/v1/webhooks", api.NewWebhook{URL: consumer.url + path, Events: []string{"*"}, Secret: secret})
 		}
 		company := sample.New(sample.Config{Seed: 7})
@@ -130,7 +130,7 @@ func TestExpressConsumersVerifyEverything(t *testing.T) {
 				want++
 			}
 		}
-		want = 2 * (want + 1) // both webhooks, and account.created
+		want = 3 * (want + 1) // the webhooks, and account.created
 		await(t, "deliveries", func() string {
 			if n := len(consumer.received()); n < want {
 				return fmt.Sprintf("%d of %d", n, want)
@@ -158,11 +158,11 @@ func checkExpress(t *testing.T, events []expressEvent, want int) {
 		if !e.Verified || e.WebhookID == "" || !slices.Equal(e.Keys, keys) {
 			t.Errorf("%s over the %s body: verified %v, webhook-id %q, keys %v", e.Event, e.Style, e.Verified, e.WebhookID, e.Keys)
 		}
-		if token := map[string]string{"raw": "a b", "parsed": "c"}[e.Style]; e.Query["token"] != token {
+		if token := map[string]string{"raw": "a b", "parsed": "c", "standard": "d"}[e.Style]; e.Query["token"] != token {
 			t.Errorf("the URL's query arrived as %v", e.Query)
 		}
 	}
-	if styles["raw"] != styles["parsed"] {
+	if styles["raw"] != styles["parsed"] || styles["raw"] != styles["standard"] {
 		t.Errorf("deliveries by style: %v", styles)
 	}
 }

@@ -73,7 +73,7 @@ func (t *tee) personal() map[string]bool {
 }
 
 // After listings, changes, a failure and deliveries, nothing that the provider said of
-// a person stands in the database, in the log, or in an answer of the API.
+// a person stands in the database, in the log, in an answer of the API, or in the metrics.
 func TestNothingPersonalIsKept(t *testing.T) {
 	t.Parallel()
 	migrationstest.Each(t, func(t *testing.T, location string) {
@@ -112,7 +112,7 @@ func TestNothingPersonalIsKept(t *testing.T) {
 			return "it succeeded"
 		})
 
-		kept := map[string]string{"the database": dump(t, location), "the log": rig.Log.String(), "the API": answers(t, c)}
+		kept := map[string]string{"the database": dump(t, location), "the log": rig.Log.String(), "the API": answers(t, c), "the metrics": rig.Call("GET /metrics", servicetest.AdminKey, "").Body}
 		personal := heard.personal()
 		if len(personal) < 100 {
 			t.Fatalf("the provider said only %d things", len(personal))
@@ -127,7 +127,7 @@ func TestNothingPersonalIsKept(t *testing.T) {
 				}
 			}
 		}
-		if strings.Contains(kept["the database"]+kept["the log"]+kept["the API"], server.Credentials().Key) {
+		if strings.Contains(kept["the database"]+kept["the log"]+kept["the API"]+kept["the metrics"], server.Credentials().Key) {
 			t.Error("a credential stands in the open")
 		}
 	})

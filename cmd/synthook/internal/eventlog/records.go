@@ -22,7 +22,7 @@ func (r Records) Range(ctx context.Context, streamID int64, from, to uint64) ([]
 	items, err := r.Store.Walk(ctx, streamID, from, to)
 	records := make([]dispatch.Record, 0, len(items))
 	for _, item := range items {
-		records = append(records, dispatch.Record(item))
+		records = append(records, dispatch.Record{ID: item.ID, Place: item.Place})
 	}
 	return records, err
 }

@@ -80,16 +80,17 @@ func (a *APIKeys) Delete(ctx context.Context, projectID, id string) error {
 	return nil
 }
 
-// Project returns the project that a key opens. It is found by its SHA-256, so the time
-// the look-up takes tells nothing about the key.
-func (a *APIKeys) Project(ctx context.Context, key string) (string, error) {
-	var projectID string
-	err := a.db.QueryRowContext(ctx, `SELECT project_id FROM api_keys WHERE key_hash = $1`, hash(key)).Scan(&projectID)
+// Find returns the API key that a key is. It is found by its SHA-256, so the time the
+// look-up takes tells nothing about the key. ErrNoKey.
+func (a *APIKeys) Find(ctx context.Context, key string) (APIKey, error) {
+	var k APIKey
+	err := a.db.QueryRowContext(ctx, `SELECT id, project_id, name, prefix, created_at FROM api_keys WHERE key_hash = $1`, hash(key)).
+		Scan(&k.ID, &k.ProjectID, &k.Name, &k.Prefix, &k.CreatedAt)
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", ErrNoKey
+		return APIKey{}, ErrNoKey
 	}
 	if err != nil {
-		return "", fmt.Errorf("look up API key: %w", err)
+		return APIKey{}, fmt.Errorf("look up API key: %w", err)
 	}
-	return projectID, nil
+	return k, nil
 }

@@ -213,10 +213,10 @@ func TestAPIKeys(t *testing.T) {
 		if err != nil || len(key) != len("shk_")+43 || !strings.HasPrefix(key, made.Prefix) {
 			t.Fatalf("%+v %d characters, %v", made, len(key), err)
 		}
-		if project, err := store.Project(t.Context(), key); err != nil || project != "acme" {
+		if project, err := store.Find(t.Context(), key); err != nil || project.ProjectID != "acme" {
 			t.Errorf("opens %q, %v", project, err)
 		}
-		if _, err := store.Project(t.Context(), key[:len(key)-1]); !errors.Is(err, keys.ErrNoKey) {
+		if _, err := store.Find(t.Context(), key[:len(key)-1]); !errors.Is(err, keys.ErrNoKey) {
 			t.Errorf("a key that is none: %v", err)
 		}
 		var stored int
@@ -233,7 +233,7 @@ func TestAPIKeys(t *testing.T) {
 		if err := store.Delete(t.Context(), "acme", made.ID); err != nil {
 			t.Error(err)
 		}
-		if _, err := store.Project(t.Context(), key); !errors.Is(err, keys.ErrNoKey) {
+		if _, err := store.Find(t.Context(), key); !errors.Is(err, keys.ErrNoKey) {
 			t.Errorf("a deleted key: %v", err)
 		}
 	})

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/synthook/synthook/cmd/synthook/internal/audit"
 )
 
 // part is something that runs as long as the service does.
@@ -151,6 +153,9 @@ const abandonedAfter = 24 * time.Hour
 // them, and attempts.
 func (s *Service) cleanOnce(ctx context.Context, now time.Time) error {
 	var events, polls, attempts int64
+	if _, err := s.once.Purge(ctx); err != nil {
+		return err
+	}
 	if age := s.settings.EventRetention; age > 0 {
 		needed, err := s.webhooks.Needed(ctx)
 		if err != nil {
@@ -171,6 +176,9 @@ func (s *Service) cleanOnce(ctx context.Context, now time.Time) error {
 		if attempts, err = s.webhooks.PurgeAttempts(ctx, now.Add(-age)); err != nil {
 			return err
 		}
+	}
+	if _, err := s.audit.Purge(ctx, now.Add(-audit.Retention)); err != nil {
+		return err
 	}
 	if events+polls+attempts > 0 {
 		s.log.Info().Int64("events", events).Int64("polls", polls).Int64("attempts", attempts).Msg("removed what is too old")

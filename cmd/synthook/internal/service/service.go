@@ -1,5 +1,5 @@
 // Package service puts the rooms together and runs them: database, keys, catalogue,
-// poller, dispatcher and HTTP API in one process.
+// poller, dispatcher, HTTP API and dashboard in one process.
 //
 // It owns the order in which things are opened and closed, what is kept for how long,
 // and how parts that don't know each other wake each other. It decides nothing that a
@@ -18,8 +18,12 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
+	"github.com/synthook/synthook/cmd/synthook/internal/audit"
 	"github.com/synthook/synthook/cmd/synthook/internal/keys"
+	"github.com/synthook/synthook/cmd/synthook/internal/metrics"
+	"github.com/synthook/synthook/cmd/synthook/internal/once"
 	"github.com/synthook/synthook/cmd/synthook/internal/settings"
+	"github.com/synthook/synthook/cmd/synthook/internal/tally"
 	"github.com/synthook/synthook/dispatch"
 	"github.com/synthook/synthook/hashstore"
 	"github.com/synthook/synthook/migrations"
@@ -48,12 +52,18 @@ type Service struct {
 	db         *migrations.DB
 	store      *hashstore.Store
 	poller     *poller.Poller
+	accounts   *poller.Accounts
 	streams    *poller.Streams
 	dispatcher *dispatch.Dispatcher
 	webhooks   *dispatch.Webhooks
 	api        *api.API
+	tally      *tally.Tally
+	audit      *audit.Trail
 	listener   net.Listener
-	wake       func() // whoever waits for events
+	once       *once.Keeper
+	metrics    *metrics.Metrics
+	scraped    net.Listener // where the metrics are served to everybody; nil: nowhere
+	wake       func()       // whoever waits for events
 	parts      []*part
 }
 
@@ -74,6 +84,11 @@ func Start(ctx context.Context, o Options) (_ *Service, err error) {
 	if s.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", o.Settings.Listen); err != nil {
 		return nil, fmt.Errorf("listen for the API (--listen, SYNTHOOK_LISTEN): %w", err)
 	}
+	if o.Settings.MetricsListen != "" {
+		if s.scraped, err = new(net.ListenConfig).Listen(ctx, "tcp", o.Settings.MetricsListen); err != nil {
+			return nil, fmt.Errorf("listen for the metrics (--metrics-listen, SYNTHOOK_METRICS_LISTEN): %w", err)
+		}
+	}
 	config := keys.Config{MasterKey: o.Settings.MasterKey.Reveal(), AdminKey: o.Settings.AdminKey.Reveal()}
 	if s.db.Path != "" {
 		config.KeyFile = s.db.Path + ".key"
@@ -86,7 +101,10 @@ func Start(ctx context.Context, o Options) (_ *Service, err error) {
 	if err := s.wire(ctx, o, opened); err != nil {
 		return nil, err
 	}
-	s.parts = []*part{{name: "api", run: s.serve}, {name: "poller", run: s.poller.Run}, {name: "dispatcher", run: s.dispatcher.Run}, {name: "cleaner", run: s.clean}}
+	s.parts = []*part{{name: "api", run: s.serve}, {name: "poller", run: s.poller.Run}, {name: "dispatcher", run: s.dispatcher.Run}, {name: "cleaner", run: s.clean}, {name: "tally", run: s.tally.Run}}
+	if s.scraped != nil {
+		s.parts = append(s.parts, &part{name: "metrics", run: s.serveMetrics})
+	}
 	if s.db.Pool != nil {
 		s.parts = append(s.parts, &part{name: "notifications", run: s.listen})
 	}
@@ -110,9 +128,12 @@ func (s *Service) openDatabase(ctx context.Context) (err error) {
 // Close closes what Start opened. Run does it by itself.
 func (s *Service) Close() error {
 	var err error
-	if s.listener != nil {
-		if closing := s.listener.Close(); !errors.Is(closing, net.ErrClosed) {
-			err = closing
+	for _, l := range []net.Listener{s.listener, s.scraped} {
+		if l == nil {
+			continue
+		}
+		if closing := l.Close(); !errors.Is(closing, net.ErrClosed) {
+			err = errors.Join(err, closing)
 		}
 	}
 	if s.db != nil {
@@ -143,6 +164,6 @@ func (s *Service) Announce(w io.Writer) error {
 	if s.NewAdminKey != "" {
 		text += fmt.Sprintf("Made the admin key, which is shown only now: %s\nCommands take it as SYNTHOOK_API_KEY.\n", s.NewAdminKey)
 	}
-	_, err := fmt.Fprintf(w, "%ssynthook listens on %s\n", text, s.URL())
+	_, err := fmt.Fprintf(w, "%ssynthook listens on %s: the dashboard is there, the API below /v1\n", text, s.URL())
 	return err
 }

@@ -7,9 +7,16 @@ import (
 	"time"
 
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
+	"github.com/synthook/synthook/cmd/synthook/internal/audit"
+	"github.com/synthook/synthook/cmd/synthook/internal/client"
+	"github.com/synthook/synthook/cmd/synthook/internal/dashboard"
+	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/session"
 	"github.com/synthook/synthook/cmd/synthook/internal/eventlog"
 	"github.com/synthook/synthook/cmd/synthook/internal/keys"
+	"github.com/synthook/synthook/cmd/synthook/internal/metrics"
 	"github.com/synthook/synthook/cmd/synthook/internal/netguard"
+	"github.com/synthook/synthook/cmd/synthook/internal/once"
+	"github.com/synthook/synthook/cmd/synthook/internal/tally"
 	"github.com/synthook/synthook/dispatch"
 	"github.com/synthook/synthook/hashstore"
 	"github.com/synthook/synthook/migrations"
@@ -26,37 +33,53 @@ func (s *Service) wire(ctx context.Context, o Options, k *keys.Keys) (err error)
 	for _, p := range problems {
 		s.log.Warn().Str("problem", p.String()).Msg("connector left out")
 	}
-	guard := netguard.New(s.settings.AllowPrivateNetworks)
+	guard, err := netguard.New(s.settings.Network())
+	if err != nil {
+		return err
+	}
 	s.store = hashstore.New(s.db.DB)
 	s.wake = func() {
 		s.dispatcher.Wake()
 		s.api.Wake()
 	}
 	s.store.OnAppend = s.wake
+	s.metrics = metrics.New(metrics.Options{Version: o.Version, State: s.state, Logger: s.log})
 	polling := poller.Config{
 		DB: s.db.DB, Store: s.store, Catalog: catalog, Sealer: k.Sealer, HTTP: guard.PollClient(), Logger: s.log,
-		CheckURL: guard.CheckURL, Wake: func() { s.poller.Wake() },
+		CheckURL: guard.CheckURL, Wake: func() { s.poller.Wake() }, OnPoll: s.metrics.Poll, OnSilence: s.metrics.Silence,
 		MinInterval: s.settings.MinInterval, Concurrency: s.settings.PollConcurrency, ConfirmDelay: o.ConfirmDelay,
 	}
 	s.poller = poller.New(polling)
 	log, records, agent := eventlog.Log{Store: s.store}, eventlog.Records{Store: s.store}, "synthook/"+o.Version
 	s.dispatcher = dispatch.New(dispatch.Config{
 		DB: s.db.DB, Log: log, Records: records, HTTP: guard.DeliveryClient(), Sealer: k.Sealer, Logger: s.log,
-		UserAgent: agent, Refused: netguard.Refused, NoticeURL: s.settings.OperatorURL,
+		UserAgent: agent, Refused: netguard.Refused, OnAttempt: s.metrics.Attempt, NoticeURL: s.settings.OperatorURL,
 	})
 	s.webhooks = dispatch.NewWebhooks(dispatch.WebhooksConfig{
 		DB: s.db.DB, Log: log, Records: records, Sealer: k.Sealer, Names: catalog.EventNames, Check: guard.CheckURL, Changed: s.dispatcher.Refresh,
 		HTTP: guard.DeliveryClient(), UserAgent: agent, Refused: netguard.Refused,
 	})
 	projects := poller.NewProjects(polling)
-	s.streams = poller.NewStreams(polling)
+	s.accounts, s.streams = poller.NewAccounts(polling), poller.NewStreams(polling)
 	if _, err := projects.Ensure(ctx, poller.DefaultProject); err != nil {
 		return fmt.Errorf("make the project %q: %w", poller.DefaultProject, err)
 	}
+	s.once = once.New(s.db.DB, k.Sealer)
+	s.audit = audit.New(s.db.DB)
+	apiKeys := keys.NewAPIKeys(s.db.DB)
 	s.api, err = api.New(api.Config{
-		Keys: k, APIKeys: keys.NewAPIKeys(s.db.DB), Catalog: catalog,
-		Projects: projects, Accounts: poller.NewAccounts(polling), Streams: s.streams, Poller: s.poller,
-		Webhooks: s.webhooks, Events: s.store, Ready: s.ready, Version: o.Version, Logger: s.log,
+		DB: s.db.DB, Once: s.once, Keys: k, APIKeys: apiKeys, Catalog: catalog, Audit: s.audit,
+		Projects: projects, Accounts: s.accounts, Streams: s.streams, Poller: s.poller,
+		Webhooks: s.webhooks, Events: s.store, Metrics: s.metrics.Handler(), Ready: s.ready, Version: o.Version, Logger: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.tally = tally.New(s.db.DB, s.log)
+	s.api.Pages, err = dashboard.New(dashboard.Config{
+		API: client.Within(s.api), Closing: s.api.Closing(), Sessions: session.New(s.db.DB, k), Keys: k, APIKeys: apiKeys, Sealer: k.Sealer, Audit: s.audit,
+		Streams: s.streams, Accounts: s.accounts, Activity: s.tally, Deliveries: s.webhooks,
+		Settings: s.settings.Effective(), Version: o.Version, Logger: s.log,
 	})
 	return err
 }

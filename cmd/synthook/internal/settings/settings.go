@@ -10,16 +10,22 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/synthook/synthook/cmd/synthook/internal/netguard"
 )
 
 // Settings are the settings of one process, as Load found them.
 type Settings struct {
 	// Of the service.
-	DatabaseURL          Secret        // postgres://… or the path of an embedded database
-	Listen               string        // host:port of the API; port 0 takes a free one
-	MasterKey            Secret        // seals credentials and secrets; "" where it lives in the key file
-	AdminKey             Secret        // "" where it is made at the first start
-	AllowPrivateNetworks bool          // poll and deliver to loopback and private addresses
+	DatabaseURL          Secret // postgres://… or the path of an embedded database
+	Listen               string // host:port of the API; port 0 takes a free one
+	MetricsListen        string // host:port of the metrics, for whoever can reach it; "": only at the API, with the admin key
+	MasterKey            Secret // seals credentials and secrets; "" where it lives in the key file
+	AdminKey             Secret // "" where it is made at the first start
+	AllowPrivateNetworks bool   // poll and deliver to loopback and private addresses
+	AllowNetwork         netguard.Allowed
+	OutboundProxy        Secret        // URL of an HTTP proxy; "": none
+	CAFile               string        // authorities to trust beside the system's; "": none
 	Connectors           string        // folder of connectors beside the built-in ones; "": none
 	MinInterval          time.Duration // floor of every schedule
 	PollConcurrency      int           // polls at the same time in this process
@@ -36,6 +42,11 @@ type Settings struct {
 	Project string
 
 	sources map[string]string // by setting: where its value came from
+}
+
+// Network is what netguard is made with.
+func (s Settings) Network() netguard.Config {
+	return netguard.Config{AllowPrivate: s.AllowPrivateNetworks, Allowed: s.AllowNetwork, Proxy: s.OutboundProxy.Reveal(), CAFile: s.CAFile}
 }
 
 // Group tells who reads a setting.
@@ -75,10 +86,15 @@ func table(s *Settings) []Setting {
 		{"database-url", Service, "synthook.db", "postgres://user:password@host:port/database, or a file path for the embedded database",
 			"Database: a PostgreSQL URL, or the file of the embedded one", true, databaseValue{&s.DatabaseURL}},
 		{"listen", Service, "127.0.0.1:8080", "host:port, such as 127.0.0.1:8080 or :8080", "Address of the HTTP API", false, addressValue{&s.Listen}},
+		{"metrics-listen", Service, "", "host:port, such as 127.0.0.1:9090", "Address that serves /metrics and nothing else, without a key; the API serves it to the admin key alone", false, optionalValue{addressValue{&s.MetricsListen}}},
 		{"master-key", Service, "", "at least 32 random characters, such as the output of `openssl rand -base64 32`",
 			"Key that seals credentials and secrets; without one the embedded database makes a key file beside itself", true, secretValue{&s.MasterKey, 32}},
 		{"admin-key", Service, "", "at least 8 characters", "Key that opens every project; without one it is made at the first start and printed once", true, secretValue{&s.AdminKey, 8}},
 		{"allow-private-networks", Service, "false", "true or false", "Poll and deliver to loopback and private addresses too", false, boolValue{&s.AllowPrivateNetworks}},
+		{"allow-network", Service, "", "networks, addresses and hosts, separated by commas, such as 10.1.0.0/16,hooks.example.com,*.corp.example.com",
+			"Of the private and special addresses, poll and deliver to these", false, allowedValue{&s.AllowNetwork}},
+		{"outbound-proxy", Service, "", "http://user:password@host:port, or https://", "HTTP proxy that polls and deliveries go through", true, proxyValue{&s.OutboundProxy}},
+		{"ca-file", Service, "", "a file of PEM certificates", "Authorities that providers and receivers may be certified by, beside the system's", false, textValue{&s.CAFile}},
 		{"connectors", Service, "", "a folder", "Folder with your own connectors (*.yaml)", false, textValue{&s.Connectors}},
 		{"min-interval", Service, "5m", "a duration of at least 1s, such as 5m", "Shortest interval that a schedule may have", false, durationValue{&s.MinInterval, time.Second}},
 		{"poll-concurrency", Service, "8", "a whole number from 1 to 1000", "Polls at the same time", false, countValue{&s.PollConcurrency, 1000}},

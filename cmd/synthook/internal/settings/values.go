@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/synthook/synthook/cmd/synthook/internal/netguard"
 )
 
 // value parses a text into its field and shows what the field holds. What a valid
@@ -76,6 +78,11 @@ func (v databaseValue) show() string {
 	if !strings.Contains(text, "://") {
 		return text
 	}
+	return withoutPassword(text)
+}
+
+// withoutPassword is a URL as it may be shown.
+func withoutPassword(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
 		return redacted
@@ -87,6 +94,33 @@ func (v databaseValue) show() string {
 	}
 	return u.String()
 }
+
+// proxyValue is secret for its password only.
+type proxyValue struct{ to *Secret }
+
+func (v proxyValue) parse(text string) error {
+	*v.to = Secret(text)
+	if text == "" {
+		return nil
+	}
+	_, err := netguard.ParseProxy(text)
+	return err
+}
+
+func (v proxyValue) show() string {
+	if *v.to == "" {
+		return ""
+	}
+	return withoutPassword(v.to.Reveal())
+}
+
+type allowedValue struct{ to *netguard.Allowed }
+
+func (v allowedValue) parse(text string) (err error) {
+	*v.to, err = netguard.ParseAllowed(text)
+	return err
+}
+func (v allowedValue) show() string { return v.to.String() }
 
 type addressValue struct{ to *string }
 
@@ -100,6 +134,16 @@ func (v addressValue) parse(text string) error {
 	return valid(err == nil)
 }
 func (v addressValue) show() string { return *v.to }
+
+// optionalValue may also be left empty.
+type optionalValue struct{ value }
+
+func (v optionalValue) parse(text string) error {
+	if text == "" {
+		return nil
+	}
+	return v.value.parse(text)
+}
 
 type urlValue struct{ to *string }
 

@@ -1,0 +1,151 @@
+package dashboard
+
+import (
+	"html/template"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/synthook/synthook/cmd/synthook/internal/api"
+	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/chart"
+	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/frame"
+	"github.com/synthook/synthook/poller"
+)
+
+// streamRow is a stream and how fresh it is.
+type streamRow struct {
+	api.Stream
+	Gauge template.HTML
+	Typed string // an interval that was refused
+	Wrong string // and why
+}
+
+func rowOf(s poller.Stream) streamRow { return rowOfStream(api.StreamOf(s)) }
+
+func rowOfStream(s api.Stream) streamRow {
+	return streamRow{Stream: s, Gauge: gaugeOf(s, time.Now())}
+}
+
+// Path is where the stream's page is.
+func (s streamRow) Path() string { return frame.Path("accounts", s.AccountID, "streams", s.RecordType) }
+
+// Own is the interval that was set for this stream alone; "": it is inherited.
+func (s streamRow) Own() string {
+	if s.ScheduleFrom == poller.FromStream {
+		return s.Schedule
+	}
+	return ""
+}
+
+// From says where the interval in force comes from.
+func (s streamRow) From() string {
+	switch s.ScheduleFrom {
+	case poller.FromStream:
+		return "set here"
+	case poller.FromAccount:
+		return "of the account"
+	case poller.FromRecordType:
+		return "of " + frame.Words(s.RecordType)
+	case poller.FromProvider:
+		return "of the provider"
+	}
+	return "default"
+}
+
+// Busy says that a poll is due or under way.
+func (s streamRow) Busy() bool {
+	polled := s.State != poller.StreamPaused && s.State != poller.StreamNeedsAttention
+	return polled && s.NextPollAt != nil && time.Until(*s.NextPollAt) < 0
+}
+
+// gaugeOf draws the age of what is known of a stream against its interval.
+func gaugeOf(s api.Stream, now time.Time) template.HTML {
+	if s.LastCompleteAt == nil {
+		return ""
+	}
+	schedule, err := poller.ParseSchedule(s.Schedule, 0)
+	if err != nil {
+		return ""
+	}
+	interval := max(schedule.Interval(now), time.Second)
+	age := max(now.Sub(*s.LastCompleteAt), 0)
+	ratio := age.Seconds() / interval.Seconds()
+	class := "ok"
+	switch {
+	case s.State == poller.StreamPaused:
+		class = "calm"
+	case ratio > 2 && age > interval+time.Minute:
+		class = "bad"
+	case ratio > 1.1 && age > interval+time.Minute:
+		class = "warn"
+	}
+	return chart.Gauge(ratio, class, "known as of "+frame.Duration(age)+" ago, polled every "+frame.Duration(interval))
+}
+
+// streamsPage lists streams.
+type streamsPage struct {
+	frame.Frame
+	State, RecordType, Provider string // the filter
+	RecordTypes                 []string
+	Providers                   []api.Provider
+	Streams                     []streamRow
+	Next                        string
+}
+
+// Filtered says that not all streams were asked for.
+func (p *streamsPage) Filtered() bool { return p.State+p.RecordType+p.Provider != "" }
+
+func (d *Dashboard) streams(w http.ResponseWriter, r *http.Request) error {
+	page := &streamsPage{
+		Frame: d.frameOf(w, r, "streams", "Streams"),
+		State: r.FormValue("state"), RecordType: r.FormValue("type"), Provider: r.FormValue("provider"),
+	}
+	filter := poller.StreamFilter{RecordType: page.RecordType, Provider: page.Provider, Limit: rowsShown + 1}
+	switch page.State {
+	case "":
+	case "attention":
+		filter.States = wanting
+	default:
+		filter.States = []string{page.State}
+	}
+	filter.After, _ = strconv.ParseInt(r.FormValue("after"), 10, 64)
+	found, err := d.Config.Streams.Find(r.Context(), page.Project, filter)
+	if err != nil {
+		return err
+	}
+	if len(found) > rowsShown {
+		found = found[:rowsShown]
+		page.Next = with(r.URL, "after", strconv.FormatInt(found[rowsShown-1].ID, 10))
+	}
+	for _, s := range found {
+		page.Streams = append(page.Streams, rowOf(s))
+	}
+	if page.Providers, err = d.catalogue(r); err != nil {
+		return err
+	}
+	page.RecordTypes = recordTypes(page.Providers)
+	return d.show(w, r, "streams", page)
+}
+
+// recordTypes are those that some connector serves.
+func recordTypes(all []api.Provider) []string {
+	var types []string
+	for _, p := range all {
+		types = append(types, p.RecordTypes...)
+	}
+	slices.Sort(types)
+	return slices.Compact(types)
+}
+
+// splitLines takes a list that was typed one a line, or with commas.
+func splitLines(text string) []string {
+	list := []string{}
+	for _, line := range strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' || r == ',' }) {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(list, line) {
+			list = append(list, line)
+		}
+	}
+	return list
+}

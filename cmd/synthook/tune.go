@@ -1,0 +1,192 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/synthook/synthook/cmd/synthook/internal/api"
+	"github.com/synthook/synthook/cmd/synthook/internal/client"
+	"github.com/synthook/synthook/poller"
+)
+
+func (a *app) tuneCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "tune [--budget REQUESTS/h | --staleness DURATION]",
+		Short: "What intervals cost and what they buy; proposes better ones",
+		Long: `Tells from the polls on record how often records change, how long a change waits until it
+is found, and what polling costs in requests; then proposes an interval for each record
+type that makes changes wait least for a budget of requests, or that keeps a mean wait
+with the fewest requests. Without either, the budget is what is spent now. What was set
+for a stream or an account stays (but with --per-stream), and so does a cron expression.
+Nothing is changed without --apply.`,
+		Example: `  synthook tune
+  synthook tune --budget 500/h
+  synthook tune --staleness 15m --apply
+  synthook tune --budget 500/h --per-stream --apply --yes --json`,
+		Args: arguments(),
+	}
+	flags := cmd.Flags()
+	query := url.Values{}
+	texts := map[string]*string{
+		"budget":    flags.String("budget", "", "All polls together make no more than these `REQUESTS`: 500/h, 10/m, 12000/d"),
+		"staleness": flags.String("staleness", "", "Instead of a budget: the mean `DURATION` that a change waits"),
+		"window":    flags.String("window", "168h", "Count changes this far back"),
+		"longest":   flags.String("longest", "24h", "Propose no longer interval"),
+	}
+	perStream := flags.Bool("per-stream", false, "Propose an interval for each stream instead of each record type")
+	streams := flags.Bool("streams", false, "Show each stream, too")
+	apply := flags.Bool("apply", false, "Set the proposed intervals, when you have confirmed it")
+	yes := flags.Bool("yes", false, "Confirm beforehand")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		for name, text := range texts {
+			if *text != "" {
+				query.Set(name, *text)
+			}
+		}
+		query.Set("per_stream", strconv.FormatBool(*perStream))
+		query.Set("streams", strconv.FormatBool(*streams || a.json))
+		if *apply && a.json && !*yes {
+			return usageError("--apply with --json asks nobody: add --yes")
+		}
+		question := get("v1", "tune")
+		question.path += "?" + query.Encode()
+		t, err := ask[api.Tuning](a, cmd, question)
+		if err != nil {
+			return err
+		}
+		if err := a.print(t, func(w io.Writer) { describeTuning(w, t) }); err != nil || !*apply {
+			return err
+		}
+		return a.applyTuning(cmd, t, *yes)
+	}
+	return cmd
+}
+
+// applyTuning sets what is proposed, one after another: what was set before an error
+// stays, and the same command sets the rest.
+func (a *app) applyTuning(cmd *cobra.Command, t api.Tuning, confirmed bool) error {
+	calls := proposals(t)
+	if len(calls) == 0 {
+		a.note("nothing to change")
+		return nil
+	}
+	if !confirmed {
+		fmt.Fprintf(a.stderr, "Set %s? [y/N] ", counted(len(calls), "schedule"))
+		answer, err := bufio.NewReader(a.stdin).ReadString('\n')
+		if answer = strings.ToLower(strings.TrimSpace(answer)); err != nil && answer == "" || answer != "y" && answer != "yes" {
+			return errors.New("not confirmed: nothing was changed")
+		}
+	}
+	for i, c := range calls {
+		if err := a.tell(cmd, c); err != nil {
+			return fmt.Errorf("%d of %s set: %w", i, counted(len(calls), "schedule"), err)
+		}
+	}
+	a.note("%s set", counted(len(calls), "schedule"))
+	return nil
+}
+
+func proposals(t api.Tuning) (calls []call) {
+	for _, v := range t.RecordTypes {
+		if v.Proposed != "" {
+			calls = append(calls, call{http.MethodPut, client.Path("v1", "schedules", v.RecordType), api.RecordTypeSchedule{RecordType: v.RecordType, Schedule: v.Proposed}})
+		}
+	}
+	for _, s := range t.Streams {
+		if s.Proposed != "" {
+			calls = append(calls, patch(api.StreamUpdate{Schedule: &s.Proposed}, "v1", "accounts", s.AccountID, "streams", s.RecordType))
+		}
+	}
+	return calls
+}
+
+func describeTuning(w io.Writer, t api.Tuning) {
+	if len(t.RecordTypes) == 0 {
+		fmt.Fprintln(w, "no stream is polled: there is nothing to tune")
+		return
+	}
+	writeRow(w, []string{"RECORD TYPE", "STREAMS", "CHANGES/H", "SCHEDULE", "REQUESTS/H", "WAIT: MEAN", "P95", "WORST", "PROPOSED", "REQUESTS/H", "WAIT: MEAN", "P95", "WORST"})
+	for _, v := range t.RecordTypes {
+		proposed := cmp.Or(v.Proposed, "stays")
+		if len(proposals(api.Tuning{Streams: of(t.Streams, v.RecordType)})) > 0 {
+			proposed = "by stream"
+		}
+		row := []string{v.RecordType, strconv.Itoa(v.Streams), number(v.ChangesPerHour), some(v.Schedules)}
+		writeRow(w, append(append(append(row, load(v.Before)...), proposed), load(v.After)...))
+	}
+	writeRow(w, append(append(append([]string{"all", "", "", ""}, load(t.Before)...), ""), load(t.After)...))
+	if len(t.Streams) > 0 {
+		fmt.Fprintln(w)
+		writeRow(w, []string{"ACCOUNT", "RECORD TYPE", "CHANGES/H", "SCHEDULE", "REQUESTS/H", "WAIT: MEAN", "P95", "WORST", "OF LIMIT", "PROPOSED", "REQUESTS/H", "WAIT: MEAN", "P95", "WORST", "OF LIMIT"})
+	}
+	for _, s := range t.Streams {
+		row := append([]string{s.AccountID, s.RecordType, number(s.ChangesPerHour), s.Schedule}, load(s.Before)...)
+		row = append(row, share(s.Before.LimitShare), cmp.Or(s.Proposed, s.Fixed, "stays"))
+		writeRow(w, append(append(row, load(s.After)...), share(s.After.LimitShare)))
+	}
+	fmt.Fprintln(w)
+	field(w, "counted since", moment(t.Since))
+	field(w, "of a provider's limit", strings.Trim(share(t.Before.LimitShare)+" now, "+share(t.After.LimitShare)+" then, of the account that uses most", " "))
+	if !t.Met {
+		field(w, "not met", "the bounds of the intervals don't allow it; this is as near as they do")
+	}
+}
+
+// of are the streams of a record type.
+func of(streams []api.TunedStream, recordType string) (some []api.TunedStream) {
+	for _, s := range streams {
+		if s.RecordType == recordType {
+			some = append(some, s)
+		}
+	}
+	return some
+}
+
+func load(l api.TunedLoad) []string {
+	return []string{number(l.RequestsPerHour), wait(l.MeanMS), wait(l.P95MS), wait(l.WorstMS)}
+}
+
+// some names up to two schedules.
+func some(schedules []string) string {
+	if len(schedules) > 2 {
+		return fmt.Sprintf("%s and %d others", schedules[0], len(schedules)-1)
+	}
+	return strings.Join(schedules, ", ")
+}
+
+// number has three digits that mean something.
+func number(n float64) string {
+	if n >= 100 {
+		return strconv.FormatFloat(n, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(n, 'g', 3, 64)
+}
+
+func share(s float64) string {
+	if s == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(100*s, 'g', 2, 64) + " %"
+}
+
+// wait is a duration for people, without digits that nobody needs.
+func wait(ms int64) string {
+	d := time.Duration(ms) * time.Millisecond
+	switch {
+	case d >= 10*time.Minute:
+		d = d.Round(time.Minute)
+	case d >= 10*time.Second:
+		d = d.Round(time.Second)
+	}
+	return poller.FormatInterval(d)
+}

@@ -1,0 +1,184 @@
+package providers
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// auth is how requests show who asks.
+type auth struct {
+	basic            *basicAuth
+	header, query    []param
+	token, session   *grant // what has to be asked for first; nil: nothing
+	certificate, key template
+}
+
+type basicAuth struct{ username, password template }
+
+// grant is a request whose answer has a token or a session.
+type grant struct {
+	name       string // token or session
+	call       *call
+	form       []param
+	basic      *basicAuth
+	secret     source // the token, or the session
+	expiresIn  source
+	expiresAt  source
+	lifetime   time.Duration
+	refresh    template
+	refreshed  source // the next refresh token
+	rotating   bool
+	baseURL    source
+	ownAddress bool // it isn't below the base URL
+}
+
+func (c *compiler) auth(f authFile) auth {
+	var shown []string
+	a := auth{}
+	if f.token.at.set {
+		shown = append(shown, "token")
+		a.token = c.grant("token", f.token, "token.refresh")
+	}
+	if f.session.at.set {
+		a.session = c.grant("session", f.session, shown...)
+		shown = append(shown, "session")
+	}
+	a.basic = c.basic(f.basic, shown...)
+	a.header, a.query = c.headers(f.header, shown...), c.params(f.query, shown...)
+	if f.certificate.certificate.set {
+		a.certificate = c.mandatory(f.certificate.certificate, c.template(f.certificate.certificate))
+		a.key = c.mandatory(f.certificate.key, c.template(f.certificate.key))
+	}
+	return a
+}
+
+func (c *compiler) basic(f basicFile, extra ...string) *basicAuth {
+	if !f.username.set {
+		return nil
+	}
+	return &basicAuth{c.template(f.username, extra...), c.template(f.password, extra...)}
+}
+
+func (c *compiler) grant(name string, f grantFile, extra ...string) *grant {
+	g := &grant{name: name, lifetime: f.lifetime}
+	address := or(f.get, f.post)
+	g.ownAddress = !strings.HasPrefix(address.value, "/")
+	g.call = c.callTo(f.requestFile, f.at, g.ownAddress, extra...)
+	if g.ownAddress && address.literal() {
+		if _, err := parseBase(address.value); err != nil {
+			c.problem(address, "the address is a path that begins with /, or https://…")
+		}
+	}
+	g.form, g.basic = c.params(f.form, extra...), c.basic(f.basic, extra...)
+	if len(f.form) > 0 && (f.get.set || f.body != nil) {
+		c.problem(f.at, "a form is sent by post, and without another body")
+	}
+	path := func(t text, otherwise string) source {
+		if !t.set {
+			s, _ := parseSource(otherwise)
+			return s
+		}
+		return c.source(t)
+	}
+	g.secret = path(f.token, "access_token")
+	g.expiresIn = path(f.expiresIn, "expires_in")
+	if f.expiresAt.set {
+		g.expiresAt = c.source(f.expiresAt)
+	}
+	if g.rotating = f.refresh.set; g.rotating {
+		g.refresh = c.mandatory(f.refresh, c.template(f.refresh))
+		g.refreshed = path(f.refreshToken, "refresh_token")
+	}
+	if f.baseURL.set {
+		g.baseURL = c.source(f.baseURL)
+	}
+	if name == "token" && g.rotating != g.uses("token.refresh") {
+		c.problem(or(f.refresh, f.at), "refresh, the first refresh token, and ${token.refresh} in the request belong together")
+	}
+	return g
+}
+
+// uses tells whether a variable stands anywhere in the request.
+func (g *grant) uses(variable string) bool {
+	if g.call.variables()[variable] {
+		return true
+	}
+	return slices.ContainsFunc(g.form, func(p param) bool { return p.value.uses(variable) })
+}
+
+// address is where a grant that isn't below the base URL is asked for.
+func (g *grant) address(values lookup) (*url.URL, error) {
+	for _, p := range g.call.path.parts {
+		value, ok := values(p.variable)
+		if _, alone := g.call.path.alone(); p.variable != "" && !alone && (!ok || !hostSafe.MatchString(value)) {
+			return nil, fmt.Errorf("credential %s becomes part of the provider's address and may hold letters, digits, dots and dashes only", strings.TrimPrefix(p.variable, "cred."))
+		}
+	}
+	address, _ := g.call.path.expand(values, nil)
+	u, err := parseBase(address)
+	if err != nil {
+		return nil, fmt.Errorf("the address of the %s: %w", g.name, err)
+	}
+	return u, nil
+}
+
+// checkAuth tells what of an account's values its authentication can't do with.
+func (s *setup) checkAuth() error {
+	for _, g := range []*grant{s.auth.token, s.auth.session} {
+		if g == nil || !g.ownAddress {
+			continue
+		}
+		if _, err := g.address(s.lookup); err != nil {
+			return err
+		}
+	}
+	_, err := s.certificate()
+	return err
+}
+
+// certificate is the account's TLS certificate; nil where it needs none.
+func (s *setup) certificate() (*tls.Certificate, error) {
+	if s.auth.certificate.text == "" {
+		return nil, nil
+	}
+	certificate, _ := s.auth.certificate.expand(s.lookup, nil)
+	key, _ := s.auth.key.expand(s.lookup, nil)
+	pair, err := tls.X509KeyPair([]byte(certificate), []byte(key))
+	if err != nil {
+		return nil, fmt.Errorf("the client certificate and its key are no PEM that belongs together")
+	}
+	return &pair, nil
+}
+
+// certified is a transport that a client certificate can be given to.
+type certified interface {
+	WithClientCertificate(tls.Certificate) http.RoundTripper
+}
+
+// certify gives a client's transport the account's certificate.
+func certify(client *http.Client, certificate *tls.Certificate) error {
+	transport := client.Transport
+	if transport == nil {
+		transport = http.DefaultTransport
+	}
+	switch t := transport.(type) {
+	case certified:
+		client.Transport = t.WithClientCertificate(*certificate)
+	case *http.Transport:
+		own := t.Clone()
+		if own.TLSClientConfig == nil {
+			own.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
+		own.TLSClientConfig.Certificates = []tls.Certificate{*certificate}
+		own.IdleConnTimeout = 30 * time.Second // the connections are this account's alone
+		client.Transport = own
+	default:
+		return fmt.Errorf("the HTTP client can't take a client certificate")
+	}
+	return nil
+}
