@@ -64,7 +64,7 @@ func (l tableLog) create(t testing.TB) {
 	if l.s.postgres {
 		id, moment = "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "timestamptz"
 	}
-	_, err := l.db.ExecContext(t.Context(), `CREATE TABLE test_log (id `+id+`, uid text NOT NULL, project_id text NOT NULL, account_id text NOT NULL,
+	_, err := l.db.ExecContext(t.Context(), `CREATE TABLE test_events (id `+id+`, uid text NOT NULL, project_id text NOT NULL, account_id text NOT NULL,
 		name text NOT NULL, record_type text NOT NULL, record_id text NOT NULL, occurred_at `+moment+` NOT NULL,
 		provider text NOT NULL DEFAULT '', fields text NOT NULL DEFAULT '')`)
 	if err != nil {
@@ -91,7 +91,7 @@ func (l tableLog) Read(ctx context.Context, projectID string, f Filter, after, t
 	}
 	var matching []Event
 	for from := after; ; {
-		rows, err := l.db.QueryContext(ctx, `SELECT `+eventColumns+` FROM test_log WHERE project_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4`,
+		rows, err := l.db.QueryContext(ctx, `SELECT `+eventColumns+` FROM test_events WHERE project_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4`,
 			projectID, from, end, limit)
 		page, err := collect(rows, err, scanEvent)
 		if err != nil {
@@ -117,12 +117,12 @@ func (l tableLog) Count(ctx context.Context, projectID string, f Filter, after, 
 }
 
 func (l tableLog) Last(ctx context.Context) (id int64, err error) {
-	err = l.db.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) FROM test_log`).Scan(&id)
+	err = l.db.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) FROM test_events`).Scan(&id)
 	return id, err
 }
 
 func (l tableLog) Get(ctx context.Context, ids []int64) ([]Event, error) {
-	rows, err := l.db.QueryContext(ctx, `SELECT `+eventColumns+` FROM test_log WHERE id`+l.s.among("$1"), l.s.ids(ids))
+	rows, err := l.db.QueryContext(ctx, `SELECT `+eventColumns+` FROM test_events WHERE id`+l.s.among("$1"), l.s.ids(ids))
 	return collect(rows, err, scanEvent)
 }
 
@@ -227,7 +227,7 @@ func (f *fixture) appendNamed(name string, records ...string) (ids []int64) {
 			arguments = append(arguments, e.UID, project, name, e.RecordType, record, time.Now().UTC())
 		}
 		rows, err := f.db.QueryContext(f.t.Context(), `
-			INSERT INTO test_log (uid, project_id, account_id, name, record_type, record_id, occurred_at)
+			INSERT INTO test_events (uid, project_id, account_id, name, record_type, record_id, occurred_at)
 			VALUES `+strings.Join(values, ", ")+` RETURNING id`, arguments...)
 		added, err := collect(rows, err, func(rows *sql.Rows) (id int64, err error) { return id, rows.Scan(&id) })
 		if err != nil {
@@ -410,7 +410,7 @@ func firsts(posts []post) []post {
 // checkOrder fails unless the first arrivals of each record came in the log's order.
 func (f *fixture) checkOrder(posts []post) {
 	f.t.Helper()
-	rows, err := f.db.QueryContext(f.t.Context(), `SELECT `+eventColumns+` FROM test_log`)
+	rows, err := f.db.QueryContext(f.t.Context(), `SELECT `+eventColumns+` FROM test_events`)
 	events, err := collect(rows, err, scanEvent)
 	if err != nil {
 		f.t.Fatal(err)

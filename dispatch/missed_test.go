@@ -76,8 +76,8 @@ func TestReplayChoosesChangedFieldsAndKeepsItsPace(t *testing.T) {
 		r := newReceiver(t, nil)
 		w := f.create(r.URL)
 		f.appendMany(40, 40)
-		f.exec(`UPDATE test_log SET fields = 'title manager' WHERE id > 10`)
-		f.exec(`UPDATE test_log SET fields = 'title' WHERE id > 38`)
+		f.exec(`UPDATE test_events SET fields = 'title manager' WHERE id > 10`)
+		f.exec(`UPDATE test_events SET fields = 'title' WHERE id > 38`)
 		d, _ := f.dispatch()
 		r.waitAccepted(t, 40)
 		if n := f.dryRun(ReplayRequest{Filter: Filter{Changed: []string{"manager"}}}); n != 28 {
@@ -132,7 +132,7 @@ func TestWebhookBeginsAnywhere(t *testing.T) {
 		start := time.Now().Add(-10 * time.Hour).UTC().Truncate(time.Second)
 		events := f.events()
 		for i, e := range events {
-			f.exec(`UPDATE test_log SET occurred_at = $1 WHERE id = $2`, start.Add(time.Duration(i)*time.Hour), e.ID)
+			f.exec(`UPDATE test_events SET occurred_at = $1 WHERE id = $2`, start.Add(time.Duration(i)*time.Hour), e.ID)
 		}
 		for name, test := range map[string]struct {
 			from    NewWebhook

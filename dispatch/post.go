@@ -219,7 +219,7 @@ func (s sender) send(ctx context.Context, t target, m message) outcome {
 	return o
 }
 
-// headers are those of a message.
+// headers are those of an attempt.
 func (s sender) headers(t target, m message) http.Header {
 	active, all := t.valid(m.at)
 	seconds := m.at.Unix()

@@ -33,11 +33,11 @@ func TestWebhookIsNarrowed(t *testing.T) {
 		f.appendNamed("hris_employees.deleted", "gone")
 		f.append("elsewhere", "other")
 		for record, fields := range map[string]string{"title": "title", "manager": "manager", "both": "title manager", "new": "title", "elsewhere": "manager", "other": "manager"} {
-			f.exec(`UPDATE test_log SET fields = $1 WHERE record_id = $2`, fields, record)
+			f.exec(`UPDATE test_events SET fields = $1 WHERE record_id = $2`, fields, record)
 		}
-		f.exec(`UPDATE test_log SET provider = 'bamboohr'`)
-		f.exec(`UPDATE test_log SET provider = 'workable', account_id = 'acc2' WHERE record_id = 'elsewhere'`)
-		f.exec(`UPDATE test_log SET account_id = 'acc3' WHERE record_id = 'other'`)
+		f.exec(`UPDATE test_events SET provider = 'bamboohr'`)
+		f.exec(`UPDATE test_events SET provider = 'workable', account_id = 'acc2' WHERE record_id = 'elsewhere'`)
+		f.exec(`UPDATE test_events SET account_id = 'acc3' WHERE record_id = 'other'`)
 		events := f.events()
 		for name, test := range map[string]struct {
 			settings SettingsUpdate
@@ -200,7 +200,7 @@ func TestNothingIsSentTwiceWithoutAttempts(t *testing.T) {
 		r.set(nil)
 		f.dispatch()
 		eventually(t, "the cursor at the end", func() bool {
-			return f.number(`SELECT cursor_id - (SELECT max(id) FROM test_log) FROM webhooks`) == 0
+			return f.number(`SELECT cursor_id - (SELECT max(id) FROM test_events) FROM webhooks`) == 0
 		})
 		if n := len(r.accepted()); n != 6 {
 			t.Errorf("%d accepted", n)

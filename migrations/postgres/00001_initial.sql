@@ -75,6 +75,7 @@ CREATE TABLE accounts (
     page_size         integer     NOT NULL DEFAULT 0 CHECK (page_size >= 0), -- 0: the connector's own
     state             text        NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'paused', 'needs_attention')),
     state_reason      text        NOT NULL DEFAULT '',
+    tokens            bytea,                           -- sealed: what the provider gave for the credentials; NULL: nothing yet
     blocked_until     timestamptz, -- the provider asked for silence until then
     created_at        timestamptz NOT NULL,
     updated_at        timestamptz NOT NULL

@@ -6,6 +6,8 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/synthook/synthook/cmd/synthook/internal/reference"
 )
 
 // document is what the OpenAPI document says beside the routes.
@@ -16,6 +18,7 @@ func document(version string) *huma.OpenAPI {
 			Title:       "synthook",
 			Version:     version,
 			Description: "Webhooks for HR and recruiting systems that have none. Errors are problem details (RFC 9457); listings are pages: pass `next` as `cursor`.",
+			Contact:     &huma.Contact{Name: "synthook", URL: "https://github.com/synthook/synthook"},
 			License:     &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
 		},
 		Components: &huma.Components{
@@ -30,6 +33,7 @@ func document(version string) *huma.OpenAPI {
 
 // documentRoutes serves the document, which is complete once all routes are.
 func (a *API) documentRoutes() error {
+	a.describe()
 	asJSON, err := a.huma.OpenAPI().MarshalJSON()
 	if err != nil {
 		return fmt.Errorf("write OpenAPI document: %w", err)
@@ -45,8 +49,17 @@ func (a *API) documentRoutes() error {
 			_, _ = w.Write(text)
 		})
 	}
+	page, err := reference.Handler(a.huma.OpenAPI(), docsPath)
+	if err != nil {
+		return err
+	}
+	a.mux.Handle("GET "+docsPath, page)
+	a.mux.Handle("GET "+docsPath+"/style.css", page)
 	return nil
 }
+
+// docsPath is where the document is shown to people.
+const docsPath = "/docs"
 
 // Check is one thing that has to hold for the process to be ready.
 type Check struct {

@@ -50,6 +50,7 @@ func create[I, T any](a *API, r route, handle func(context.Context, *I) (T, erro
 		out, again, err := once.Do(ctx, a.Once, content, func() (T, error) { return handle(ctx, in) })
 		switch {
 		case again:
+			changeOf(ctx).none = true
 			request.SetHeader(replayedHeader, "true")
 		case errors.Is(err, once.ErrOther):
 			err = invalid("header."+idempotencyHeader, "was used for another request within a day: take a new key for each thing to make")

@@ -44,6 +44,13 @@ func TestIdempotencyKeys(t *testing.T) {
 		if n := len(get[api.Page[api.Webhook]](t, c, "/v1/webhooks").Items); n != 2 {
 			t.Errorf("%d webhooks", n)
 		}
+		made := map[string]int{}
+		for _, change := range get[api.Page[api.Change]](t, c, "/v1/audit").Items {
+			made[change.Action]++
+		}
+		if made["account created"] != 1 || made["webhook created"] != 2 {
+			t.Errorf("the audit log has %v", made)
+		}
 		if n := len(get[api.Page[api.Account]](t, c, "/v1/accounts").Items); n != 1 {
 			t.Errorf("%d accounts", n)
 		}

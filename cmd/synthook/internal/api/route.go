@@ -69,9 +69,6 @@ func (r route) operation(status int) huma.Operation {
 		Errors:          []int{http.StatusServiceUnavailable},
 		BodyReadTimeout: readTimeout, // huma's own would cancel a handler after 5 seconds
 	}
-	if _, resource, ok := strings.Cut(path, "/v1/"); ok {
-		op.Tags = []string{strings.SplitN(resource, "/", 2)[0]}
-	}
 	if r.access != forAnyone {
 		op.Security = []map[string][]string{{"key": {}}}
 		op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden)
