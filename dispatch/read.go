@@ -80,7 +80,7 @@ func (w *worker) readRetries(ctx context.Context, now time.Time) {
 	if len(w.pending) == 0 {
 		return
 	}
-	w.parking = true
+	w.parking, w.stale = true, map[int64]struct{}{}
 	w.beside(ctx, func(ctx context.Context) func() {
 		rows, events, next, err := w.dueRetries(ctx, until, limit)
 		return func() {
@@ -121,6 +121,10 @@ func (w *worker) dueRetries(ctx context.Context, until time.Time, limit int) (ro
 func (w *worker) takeRetries(rows []retryRow, events []Event) {
 	for _, r := range rows {
 		if _, ok := w.taken[r.event]; ok {
+			continue
+		}
+		if _, ok := w.stale[r.event]; ok {
+			w.lookForRetries(time.Now())
 			continue
 		}
 		d := &delivery{event: Event{ID: r.event}, key: r.key, source: fromRetries, attempts: r.attempts}

@@ -69,6 +69,7 @@ type worker struct {
 	taken   map[int64]struct{} // parked events in hand, until what came of them is written
 	dueAt   time.Time          // when to look for due retries; zero: when one is parked
 	parking bool               // a look at them is under way
+	stale   map[int64]struct{} // what was written since it began: it may have seen the rows as they were before
 	loading bool               // of a replay
 
 	batch     *batch
