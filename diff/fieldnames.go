@@ -56,10 +56,7 @@ func (c *FieldComparer) Changed(old, new []uint16) (changed FieldSet) {
 		if new[slot] == 0 {
 			continue
 		}
-		above := c.above[slot]
-		for above >= len(old) {
-			above = c.above[above]
-		}
+		above := c.standsIn(slot, len(old))
 		moved[above] += new[slot]
 		late[above] |= 1 << slot
 	}
@@ -73,6 +70,23 @@ func (c *FieldComparer) Changed(old, new []uint16) (changed FieldSet) {
 		}
 	}
 	return changed
+}
+
+// Narrow returns the row as it would be had only the first names been there, so many; it
+// may change it. A row that has no more is returned as it is.
+func (c *FieldComparer) Narrow(row []uint16, names int) []uint16 {
+	for slot := names; slot < len(row); slot++ {
+		row[c.standsIn(slot, names)] += row[slot]
+	}
+	return row[:min(len(row), names)]
+}
+
+// standsIn is the slot in which a field was counted when there were only so many names.
+func (c *FieldComparer) standsIn(slot, names int) int {
+	for slot >= names {
+		slot = c.above[slot]
+	}
+	return slot
 }
 
 func isUnknown(row []uint16) bool {

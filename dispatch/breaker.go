@@ -111,6 +111,10 @@ func (b *breaker) fail(now time.Time, event int64, o outcome, probe bool) {
 	}
 }
 
+// steady says that the wait between probes has stopped growing: what another failure
+// would change is not worth a row. A restart finds it in time.
+func (b *breaker) steady() bool { return b.down() && b.first<<min(b.probes-1, 40) >= b.longest }
+
 func (b *breaker) fails(now time.Time) {
 	if b.failingSince.IsZero() {
 		b.failingSince = now

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"slices"
@@ -63,6 +64,9 @@ func (w *worker) advance(d *delivery) {
 // keep writes a parked event's row, and remembers which of its record are parked.
 func (w *worker) keep(d *delivery, r retryRow) {
 	r.event, r.key = d.event.ID, d.key
+	if r.event < 0 {
+		r.content = marshal(d.event)
+	}
 	w.changed()
 	delete(w.batch.removed, r.event)
 	w.batch.parked[r.event] = r
@@ -123,15 +127,21 @@ func (w *worker) send(working context.Context, now time.Time) {
 		}
 		return
 	}
-	for w.inflight < w.config.Concurrency {
-		d := w.pick()
+	w.paceAt = time.Time{}
+	for w.inflight < w.concurrency {
+		if wait := w.pace.wait(now); wait > 0 {
+			w.paceAt = now.Add(wait)
+			break
+		}
+		d := w.pick(now)
 		if d == nil {
 			break
 		}
 		d.probe = false
+		w.pace.spend(now)
 		w.attempt(working, d)
 	}
-	if w.inflight == 0 && len(w.held) > 0 {
+	if w.inflight == 0 && len(w.held) > 0 && w.pace.wait(now) == 0 {
 		// Nothing else will tell whose fault it was: it is retried on its own schedule.
 		w.parkHeld(now)
 	}
@@ -149,7 +159,7 @@ func (w *worker) pickProbe() *delivery {
 	}
 	d := owed[rand.IntN(len(owed))]
 	if w.breaker.probes <= 1 {
-		d = slices.MinFunc(owed, func(a, b *delivery) int { return int(a.event.ID - b.event.ID) })
+		d = slices.MinFunc(owed, func(a, b *delivery) int { return cmp.Compare(a.event.ID, b.event.ID) })
 	}
 	w.held = slices.DeleteFunc(w.held, func(o *delivery) bool { return o == d })
 	w.unqueue(d)
@@ -172,13 +182,16 @@ func (w *worker) finish(r attemptResult) {
 		return // still owed, to whoever delivers next
 	}
 	wasDown := w.breaker.down()
+	quiet := v == failing && d.probe && w.breaker.steady() && w.lastError == o.String()
 	w.report(d, o)
 	w.observe(d, o)
-	if v != failing || !d.probe {
+	if w.settings.LogAttempts && d.event.ID > 0 && (v != failing || !d.probe) {
 		// While the endpoint is down its probes are only counted.
 		w.batch.attempts = append(w.batch.attempts, attemptRow{d.event.ID, o})
 	}
-	w.changed()
+	if !quiet {
+		w.changed()
+	}
 	if v == delivered {
 		w.lastError = ""
 	} else {
@@ -262,6 +275,9 @@ func (w *worker) disableIfHopeless(now time.Time) {
 func (w *worker) disable(reason string) {
 	w.changed()
 	w.batch.disable = reason
+	if w.config.NoticeURL != "" {
+		w.batch.noticeAt = time.Now()
+	}
 	w.logger.Error().Str("disabled_reason", reason).Msg("webhook disabled")
 }
 

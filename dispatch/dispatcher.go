@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -15,11 +16,12 @@ import (
 
 // Config is what a Dispatcher works with. Zero values take the defaults.
 type Config struct {
-	DB     *sql.DB
-	Log    Log
-	HTTP   *http.Client // its transport alone is used, see newSender; it guards the address at dial time
-	Sealer Sealer
-	Logger zerolog.Logger
+	DB      *sql.DB
+	Log     Log
+	Records Records      // of resyncs and reconciliations
+	HTTP    *http.Client // its transport alone is used, see newSender; it guards the address at dial time
+	Sealer  Sealer
+	Logger  zerolog.Logger
 
 	Owner     string           // of leases, unique among all processes; default: random
 	UserAgent string           // name/version
@@ -27,7 +29,7 @@ type Config struct {
 	OnAttempt func(Report)     // is told of every attempt whose outcome is known; it must not block; nil: nobody watches
 
 	Schedule     []time.Duration // wait before each attempt of a parked event; default RetrySchedule
-	Concurrency  int             // attempts in flight per webhook; default 16
+	Concurrency  int             // attempts in flight of a webhook that sets none; default 16
 	Timeout      time.Duration   // of an attempt; default 15s
 	Flush        time.Duration   // how long outcomes are gathered before they are written; default 100ms
 	Poll         time.Duration   // how often the log and the webhooks are looked at unasked; default 1s
@@ -37,6 +39,11 @@ type Config struct {
 	ProbeLongest time.Duration   // default 5m
 	OverloadWait time.Duration   // least wait before a retry after a timeout, 429, 502 or 504; default 1m
 	DisableAfter time.Duration   // of nothing but failures; default 5 days
+
+	// NoticeURL is told of webhooks that were disabled by their endpoints, see notice;
+	// "": nobody is.
+	NoticeURL   string
+	NoticeRetry time.Duration // wait before a notice that failed is sent again; default 1m
 
 	DatabaseTimeout time.Duration // of a batch of reads or writes; default 30s
 }
@@ -53,6 +60,7 @@ func (c Config) withDefaults() Config {
 	c.Poll = cmp.Or(c.Poll, time.Second)
 	c.Lease = cmp.Or(c.Lease, 10*time.Second)
 	c.Drain = min(cmp.Or(c.Drain, c.Lease/2), c.Lease/2)
+	c.NoticeRetry = cmp.Or(c.NoticeRetry, time.Minute)
 	c.DatabaseTimeout = cmp.Or(c.DatabaseTimeout, 30*time.Second)
 	c.ProbeFirst = cmp.Or(c.ProbeFirst, 5*time.Second)
 	c.ProbeLongest = max(cmp.Or(c.ProbeLongest, 5*time.Minute), c.ProbeFirst)
@@ -65,19 +73,21 @@ func (c Config) withDefaults() Config {
 // number of dispatchers may work on one PostgreSQL. Each webhook has a worker of its
 // own and never waits for another.
 type Dispatcher struct {
-	config  Config
-	store   store
-	sender  sender
-	wake    chan struct{}
-	refresh chan struct{}
+	config   Config
+	store    store
+	sender   sender
+	operator sender // of notices: the operator's own choice of address is not guarded
+	wake     chan struct{}
+	refresh  chan struct{}
 }
 
 // New returns a dispatcher that Run sets to work.
 func New(c Config) *Dispatcher {
 	c = c.withDefaults()
 	d := &Dispatcher{config: c, store: newStore(c.DB), wake: make(chan struct{}, 1), refresh: make(chan struct{}, 1)}
-	d.sender = newSender(c.HTTP, c.UserAgent, c.Timeout, c.Concurrency)
+	d.sender = newSender(c.HTTP, c.UserAgent, c.Timeout, max(c.Concurrency, MostConcurrency))
 	d.sender.refused = c.Refused
+	d.operator = newSender(nil, c.UserAgent, c.Timeout, 1)
 	return d
 }
 
@@ -100,6 +110,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	for {
 		if look {
 			s.look(ctx)
+			s.sendNotices(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -126,6 +137,7 @@ type share struct {
 	renewed time.Time
 	last    int64 // id of the newest event seen
 	failing bool
+	notices atomic.Bool // are being sent
 }
 
 func (s *share) stop() {

@@ -65,7 +65,7 @@ func TestRequestsAreExactlyTheContract(t *testing.T) {
 
 func (f *fixture) events() []Event {
 	f.t.Helper()
-	rows, err := f.db.QueryContext(f.t.Context(), `SELECT `+eventColumns+` FROM test_log ORDER BY id`)
+	rows, err := f.db.QueryContext(f.t.Context(), `SELECT `+eventColumns+` FROM test_events ORDER BY id`)
 	events, err := collect(rows, err, scanEvent)
 	if err != nil {
 		f.t.Fatal(err)
@@ -114,7 +114,7 @@ func TestWebhookGetsWhatItSubscribesTo(t *testing.T) {
 		f.appendNamed("hris_employees.updated", "1")
 		f.appendNamed("hris_employees.deleted", "2")
 		f.appendNamed("ats_candidates.created", "3")
-		f.exec(`UPDATE test_log SET project_id = 'other' WHERE record_id = '3'`)
+		f.exec(`UPDATE test_events SET project_id = 'other' WHERE record_id = '3'`)
 		f.appendNamed("ats_candidates.created", "4")
 		f.appendNamed("account.created", "acc1")
 		_, stop := f.dispatch()

@@ -29,7 +29,9 @@ type Event struct {
 	Name       string // hris_employees.updated
 	RecordType string // employees
 	RecordID   string
+	Provider   string // of the account
 	OccurredAt time.Time
+	Fields     []string        // names of those that changed; nil: not known
 	Account    *AccountDetails // of account events only
 }
 
@@ -59,9 +61,10 @@ func (e Event) recordKey() int64 {
 // up to an id never gets another event below it.
 type Log interface {
 	// Read returns up to limit events with after < id ≤ through (0: no bound) that
-	// match f, ascending. Every matching event up to covered is in the answer; with
-	// fewer than limit events that is through, or the end of the log as it was when the
-	// events were read.
+	// match f, ascending. Every matching event up to covered is in the answer. With fewer
+	// than limit events that is through, or the end of the log as it was when the events
+	// were read, or (where few events match) more than limit ids further: then there may
+	// be more.
 	Read(ctx context.Context, projectID string, f Filter, after, through int64, limit int) (events []Event, covered int64, err error)
 	// Count counts the events that Read would return.
 	Count(ctx context.Context, projectID string, f Filter, after, through int64) (int64, error)
@@ -81,9 +84,17 @@ type Sealer interface {
 // Filter chooses events. Zero values don't bound.
 type Filter struct {
 	Names      []string `json:"names,omitempty"` // exact, prefix.* or *
+	Accounts   []string `json:"accounts,omitempty"`
+	Providers  []string `json:"providers,omitempty"`
 	AccountID  string   `json:"account_id,omitempty"`
 	RecordType string   `json:"record_type,omitempty"`
 	RecordID   string   `json:"record_id,omitempty"`
+	// Fields leaves out updates in which none of these fields changed. What is no update
+	// passes, and so does an update of which it isn't known what changed: a webhook must
+	// not miss one because of that.
+	Fields []string `json:"fields,omitempty"`
+	// Changed chooses only updates of which it is known that one of these fields changed.
+	Changed []string `json:"changed,omitempty"`
 	// Since ≤ OccurredAt < Until.
 	Since time.Time `json:"since,omitzero"`
 	Until time.Time `json:"until,omitzero"`
@@ -92,11 +103,27 @@ type Filter struct {
 // Match says whether f chooses e.
 func (f Filter) Match(e Event) bool {
 	return (len(f.Names) == 0 || slices.ContainsFunc(f.Names, func(p string) bool { return matchName(p, e.Name) })) &&
+		(len(f.Accounts) == 0 || slices.Contains(f.Accounts, e.AccountID)) &&
+		(len(f.Providers) == 0 || slices.Contains(f.Providers, e.Provider)) &&
 		(f.AccountID == "" || f.AccountID == e.AccountID) &&
 		(f.RecordType == "" || f.RecordType == e.RecordType) &&
 		(f.RecordID == "" || f.RecordID == e.RecordID) &&
+		(len(f.Fields) == 0 || len(e.Fields) == 0 || !strings.HasSuffix(e.Name, updated) || e.changed(f.Fields)) &&
+		(len(f.Changed) == 0 || strings.HasSuffix(e.Name, updated) && e.changed(f.Changed)) &&
 		(f.Since.IsZero() || !e.OccurredAt.Before(f.Since)) &&
 		(f.Until.IsZero() || e.OccurredAt.Before(f.Until))
+}
+
+// The ends of the names of record events.
+const (
+	created = ".created"
+	updated = ".updated"
+	deleted = ".deleted"
+)
+
+// changed says whether one of the fields is known to have changed.
+func (e Event) changed(fields []string) bool {
+	return slices.ContainsFunc(e.Fields, func(name string) bool { return slices.Contains(fields, name) })
 }
 
 // matchName says whether the pattern (exact, prefix.* or *) covers a name or another

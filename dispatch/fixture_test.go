@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/rs/zerolog"
 	"github.com/synthook/synthook/migrations"
 )
@@ -52,21 +53,31 @@ func flip(b []byte) []byte {
 	return b
 }
 
-// tableLog is a Log over a table of its own, a row an event.
+// tableLog is a Log over a table of the tests' own, so that another process sees it too.
 type tableLog struct {
 	db *sql.DB
 	s  store
 }
 
-const eventColumns = `id, uid, project_id, account_id, name, record_type, record_id, occurred_at, details`
+func (l tableLog) create(t testing.TB) {
+	id, moment := "integer PRIMARY KEY AUTOINCREMENT", "timestamp"
+	if l.s.postgres {
+		id, moment = "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "timestamptz"
+	}
+	_, err := l.db.ExecContext(t.Context(), `CREATE TABLE test_events (id `+id+`, uid text NOT NULL, project_id text NOT NULL, account_id text NOT NULL,
+		name text NOT NULL, record_type text NOT NULL, record_id text NOT NULL, occurred_at `+moment+` NOT NULL,
+		provider text NOT NULL DEFAULT '', fields text NOT NULL DEFAULT '')`)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+const eventColumns = `id, uid, project_id, account_id, name, record_type, record_id, occurred_at, provider, fields`
 
 func scanEvent(rows *sql.Rows) (e Event, err error) {
-	var details string
-	err = rows.Scan(&e.ID, &e.UID, &e.ProjectID, &e.AccountID, &e.Name, &e.RecordType, &e.RecordID, &e.OccurredAt, &details)
-	if details != "" {
-		e.Account = new(AccountDetails)
-		err = errors.Join(err, json.Unmarshal([]byte(details), e.Account))
-	}
+	var fields string
+	err = rows.Scan(&e.ID, &e.UID, &e.ProjectID, &e.AccountID, &e.Name, &e.RecordType, &e.RecordID, &e.OccurredAt, &e.Provider, &fields)
+	e.Fields = strings.Fields(fields)
 	return e, err
 }
 
@@ -80,7 +91,7 @@ func (l tableLog) Read(ctx context.Context, projectID string, f Filter, after, t
 	}
 	var matching []Event
 	for from := after; ; {
-		rows, err := l.db.QueryContext(ctx, `SELECT `+eventColumns+` FROM test_log WHERE project_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4`,
+		rows, err := l.db.QueryContext(ctx, `SELECT `+eventColumns+` FROM test_events WHERE project_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4`,
 			projectID, from, end, limit)
 		page, err := collect(rows, err, scanEvent)
 		if err != nil {
@@ -106,13 +117,50 @@ func (l tableLog) Count(ctx context.Context, projectID string, f Filter, after, 
 }
 
 func (l tableLog) Last(ctx context.Context) (id int64, err error) {
-	err = l.db.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) FROM test_log`).Scan(&id)
+	err = l.db.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) FROM test_events`).Scan(&id)
 	return id, err
 }
 
 func (l tableLog) Get(ctx context.Context, ids []int64) ([]Event, error) {
-	rows, err := l.db.QueryContext(ctx, `SELECT `+eventColumns+` FROM test_log WHERE id`+l.s.among("$1"), l.s.ids(ids))
+	rows, err := l.db.QueryContext(ctx, `SELECT `+eventColumns+` FROM test_events WHERE id`+l.s.among("$1"), l.s.ids(ids))
 	return collect(rows, err, scanEvent)
+}
+
+// memory is Records of streams in memory; one that is absent was never listed.
+type memory struct {
+	mu      sync.Mutex
+	streams map[int64]map[string]bool
+}
+
+func (m *memory) Count(_ context.Context, stream int64) (int64, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known, listed := m.streams[stream]
+	return int64(len(known)), listed, nil
+}
+
+func (m *memory) Range(_ context.Context, stream int64, from, to uint64) (all []Record, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id := range m.streams[stream] {
+		if place := m.Place(id); from <= place && place <= to {
+			all = append(all, Record{id, place})
+		}
+	}
+	return all, nil
+}
+
+func (m *memory) Place(id string) uint64 { return xxhash.Sum64String(id) }
+
+func (m *memory) set(stream int64, id string, there bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.streams[stream] == nil {
+		m.streams[stream] = map[string]bool{}
+	}
+	if m.streams[stream][id] = true; !there {
+		delete(m.streams[stream], id)
+	}
 }
 
 // fixture is a project on a database.
@@ -120,6 +168,7 @@ type fixture struct {
 	t        testing.TB
 	db       *sql.DB
 	log      tableLog
+	records  *memory
 	webhooks *Webhooks
 	logger   zerolog.Logger
 }
@@ -127,24 +176,19 @@ type fixture struct {
 func newFixture(t testing.TB, db *migrations.DB) *fixture {
 	t.Helper()
 	f := openFixture(t, db)
-	id := "integer PRIMARY KEY AUTOINCREMENT"
-	if f.log.s.postgres {
-		id = "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
-	}
-	f.exec(`CREATE TABLE test_log (id ` + id + `, uid text NOT NULL, project_id text NOT NULL, account_id text NOT NULL, name text NOT NULL,
-		record_type text NOT NULL, record_id text NOT NULL, occurred_at timestamp NOT NULL, details text NOT NULL DEFAULT '')`)
+	f.log.create(t)
 	f.exec(`INSERT INTO projects (id, name, hash_key, created_at) VALUES ($1, 'Acme', $2, $3)`, project, []byte{1}, time.Now().UTC())
 	return f
 }
 
 func openFixture(t testing.TB, db *migrations.DB) *fixture {
-	f := &fixture{t: t, db: db.DB, log: tableLog{db.DB, newStore(db.DB)}}
+	f := &fixture{t: t, db: db.DB, log: tableLog{db.DB, newStore(db.DB)}, records: &memory{streams: map[int64]map[string]bool{}}}
 	f.logger = zerolog.Nop()
 	if os.Getenv("DISPATCH_TEST_LOG") != "" {
 		f.logger = zerolog.New(zerolog.NewTestWriter(t)).With().Timestamp().Logger()
 	}
 	f.webhooks = NewWebhooks(WebhooksConfig{
-		DB: db.DB, Log: f.log, Sealer: mask{}, Names: func() []string { return eventNames }, UserAgent: "synthook/test", Timeout: 5 * time.Second,
+		DB: db.DB, Log: f.log, Records: f.records, Sealer: mask{}, Names: func() []string { return eventNames }, UserAgent: "synthook/test", Timeout: 5 * time.Second,
 	})
 	return f
 }
@@ -183,7 +227,7 @@ func (f *fixture) appendNamed(name string, records ...string) (ids []int64) {
 			arguments = append(arguments, e.UID, project, name, e.RecordType, record, time.Now().UTC())
 		}
 		rows, err := f.db.QueryContext(f.t.Context(), `
-			INSERT INTO test_log (uid, project_id, account_id, name, record_type, record_id, occurred_at)
+			INSERT INTO test_events (uid, project_id, account_id, name, record_type, record_id, occurred_at)
 			VALUES `+strings.Join(values, ", ")+` RETURNING id`, arguments...)
 		added, err := collect(rows, err, func(rows *sql.Rows) (id int64, err error) { return id, rows.Scan(&id) })
 		if err != nil {
@@ -228,7 +272,7 @@ func (f *fixture) get(id string) Webhook {
 // config is one for tests: everything waits as little as it can.
 func (f *fixture) config() Config {
 	return Config{
-		DB: f.db, Log: f.log, Sealer: mask{}, Logger: f.logger, UserAgent: "synthook/test",
+		DB: f.db, Log: f.log, Records: f.records, Sealer: mask{}, Logger: f.logger, UserAgent: "synthook/test",
 		Schedule: slices.Repeat([]time.Duration{10 * time.Millisecond}, 5),
 		Timeout:  2 * time.Second, Flush: 10 * time.Millisecond, Poll: 20 * time.Millisecond, Lease: time.Second,
 		ProbeFirst: 20 * time.Millisecond, ProbeLongest: 100 * time.Millisecond, OverloadWait: time.Millisecond,
@@ -366,7 +410,7 @@ func firsts(posts []post) []post {
 // checkOrder fails unless the first arrivals of each record came in the log's order.
 func (f *fixture) checkOrder(posts []post) {
 	f.t.Helper()
-	rows, err := f.db.QueryContext(f.t.Context(), `SELECT `+eventColumns+` FROM test_log`)
+	rows, err := f.db.QueryContext(f.t.Context(), `SELECT `+eventColumns+` FROM test_events`)
 	events, err := collect(rows, err, scanEvent)
 	if err != nil {
 		f.t.Fatal(err)

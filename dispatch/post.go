@@ -10,12 +10,16 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // answerLimit is how much of an answer is read, so that its connection can be used
 // again; a longer one costs the connection.
 const answerLimit = 16 << 10
+
+// KeptAnswer is how many bytes of an answer a webhook keeps that wants to.
+const KeptAnswer = 1 << 10
 
 // verdict is what an attempt means for the delivery.
 type verdict uint8
@@ -36,6 +40,7 @@ type outcome struct {
 	status     int    // 0: no answer
 	class      string // "" for a success
 	bytes      int64  // of the answer, as far as it was read
+	answer     string // its beginning, where the target keeps it
 	retryAfter time.Duration
 }
 
@@ -103,6 +108,7 @@ func (o outcome) String() string {
 type target struct {
 	url     string
 	secrets []signingSecret
+	keep    bool // the beginning of answers
 }
 
 type signingSecret struct {
@@ -158,12 +164,23 @@ func newSender(client *http.Client, userAgent string, timeout time.Duration, con
 
 // post makes one attempt. It never fails: what went wrong is the outcome.
 func (s sender) post(ctx context.Context, t target, e Event) outcome {
-	o := outcome{at: time.Now()}
-	body, err := Body(e, o.at)
+	at := time.Now()
+	body, err := Body(e, at)
 	if err != nil {
-		o.class = classBody
-		return o
+		return outcome{at: at, class: classBody}
 	}
+	return s.send(ctx, t, message{e.UID, at, body})
+}
+
+// message is what an attempt sends.
+type message struct {
+	uid  string // webhook-id
+	at   time.Time
+	body []byte
+}
+
+func (s sender) send(ctx context.Context, t target, m message) outcome {
+	o, body := outcome{at: m.at}, m.body
 	attempt, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(attempt, http.MethodPost, t.url, bytes.NewReader(body))
@@ -171,7 +188,7 @@ func (s sender) post(ctx context.Context, t target, e Event) outcome {
 		o.class = classConnect
 		return o
 	}
-	request.Header = s.headers(t, e, o.at, body)
+	request.Header = s.headers(t, m)
 	response, err := s.transport.RoundTrip(request)
 	if err != nil {
 		o.duration = time.Since(o.at)
@@ -180,7 +197,13 @@ func (s sender) post(ctx context.Context, t target, e Event) outcome {
 	}
 	defer func() { _ = response.Body.Close() }()
 	// The status has decided: an answer that is cut or too slow changes nothing.
-	o.bytes, _ = io.Copy(io.Discard, io.LimitReader(response.Body, answerLimit))
+	if t.keep {
+		beginning, _ := io.ReadAll(io.LimitReader(response.Body, KeptAnswer))
+		o.bytes = int64(len(beginning))
+		o.answer = strings.ReplaceAll(strings.ToValidUTF8(string(beginning), ""), "\x00", "")
+	}
+	rest, _ := io.Copy(io.Discard, io.LimitReader(response.Body, answerLimit-o.bytes))
+	o.bytes += rest
 	o.duration = time.Since(o.at)
 	o.status = response.StatusCode
 	switch {
@@ -196,17 +219,17 @@ func (s sender) post(ctx context.Context, t target, e Event) outcome {
 	return o
 }
 
-// headers are those of an attempt at a time.
-func (s sender) headers(t target, e Event, at time.Time, body []byte) http.Header {
-	active, all := t.valid(at)
-	seconds := at.Unix()
+// headers are those of an attempt.
+func (s sender) headers(t target, m message) http.Header {
+	active, all := t.valid(m.at)
+	seconds := m.at.Unix()
 	return http.Header{
 		"Content-Type":         {"application/json"},
 		"User-Agent":           {s.userAgent},
-		"x-stackone-signature": {Sign(active, body)},
-		"webhook-id":           {e.UID},
+		"x-stackone-signature": {Sign(active, m.body)},
+		"webhook-id":           {m.uid},
 		"webhook-timestamp":    {strconv.FormatInt(seconds, 10)},
-		"webhook-signature":    {StandardSignature(all, e.UID, seconds, body)},
+		"webhook-signature":    {StandardSignature(all, m.uid, seconds, m.body)},
 		"X-Idempotency-Key":    nil, // not sent: it lets net/http repeat a request that died with an idle connection
 	}
 }

@@ -1,7 +1,9 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -30,7 +32,7 @@ func (w *worker) readLog(ctx context.Context) {
 	t.reading = true
 	after := t.covered
 	w.beside(ctx, func(ctx context.Context) func() {
-		events, covered, err := w.config.Log.Read(ctx, w.projectID, Filter{Names: w.names}, after, 0, readLimit)
+		events, covered, err := w.config.Log.Read(ctx, w.projectID, w.choice(), after, 0, readLimit)
 		return func() {
 			t.reading = false
 			if err != nil {
@@ -38,15 +40,16 @@ func (w *worker) readLog(ctx context.Context) {
 				return
 			}
 			w.resume()
-			t.covered, t.behind = max(t.covered, covered), len(events) == readLimit
+			t.covered, t.behind = max(t.covered, covered), len(events) == readLimit || covered-after > readLimit
 			for _, e := range events {
-				if _, ok := w.settled[e.ID]; ok {
-					delete(w.settled, e.ID)
-					continue
-				}
-				d := &delivery{event: e, key: e.recordKey(), source: fromLog}
+				d := &delivery{event: e, spot: e.ID, key: w.orderOf(e), source: fromLog}
 				t.open = append(t.open, d)
-				w.admit(d)
+				if _, d.settled = w.ahead[e.ID]; d.settled {
+					delete(w.ahead, e.ID)
+				} else {
+					w.replay.tell(e)
+					w.admit(d)
+				}
 			}
 		}
 	})
@@ -102,14 +105,8 @@ func (w *worker) dueRetries(ctx context.Context, until time.Time, limit int) (ro
 	if rows, err = w.store.due(ctx, w.lease.webhook, until, limit); err != nil {
 		return nil, nil, next, err
 	}
-	if len(rows) > 0 {
-		ids := make([]int64, len(rows))
-		for i, r := range rows {
-			ids[i] = r.event
-		}
-		if events, err = w.config.Log.Get(ctx, ids); err != nil {
-			return nil, nil, next, fmt.Errorf("read parked events: %w", err)
-		}
+	if events, err = eventsOf(ctx, w.config.Log, rows); err != nil {
+		return nil, nil, next, err
 	}
 	next, err = w.store.nextDue(ctx, w.lease.webhook, until)
 	return rows, events, next, err
@@ -155,7 +152,7 @@ func (w *worker) chooseReplay(ctx context.Context) {
 	}
 	w.loading = true
 	w.beside(ctx, func(ctx context.Context) func() {
-		r, err := w.store.loadReplay(ctx, *wanted, w.names)
+		r, err := w.loadReplay(ctx, *wanted)
 		return func() {
 			w.loading = false
 			if err != nil {
@@ -196,14 +193,19 @@ func (w *worker) readReplay(ctx context.Context) {
 		}
 		return
 	}
+	if r.walked != nil {
+		w.readWalk(ctx)
+		return
+	}
 	through := min(r.through, w.log.position())
-	if r.reading || r.covered >= through || len(r.open) > window-readLimit {
+	limit := min(r.room(), readLimit)
+	if r.reading || r.covered >= through || limit <= 0 || limit < readLimit && r.pace == nil {
 		return
 	}
 	r.reading = true
 	after := r.covered
 	w.beside(ctx, func(ctx context.Context) func() {
-		events, covered, err := w.replayed(ctx, r, after, through)
+		events, covered, err := w.replayed(ctx, r, after, through, limit)
 		return func() {
 			r.reading = false
 			if err != nil {
@@ -216,7 +218,7 @@ func (w *worker) readReplay(ctx context.Context) {
 				return // cancelled meanwhile
 			}
 			for _, e := range events {
-				d := &delivery{event: e, key: e.recordKey(), source: fromReplay, replay: r}
+				d := &delivery{event: e, spot: e.ID, key: w.orderOf(e), source: fromReplay, replay: r}
 				r.open = append(r.open, d)
 				w.admit(d)
 			}
@@ -225,36 +227,61 @@ func (w *worker) readReplay(ctx context.Context) {
 }
 
 // replayed reads what a replay sends next.
-func (w *worker) replayed(ctx context.Context, r *replay, after, through int64) (events []Event, covered int64, err error) {
+func (w *worker) replayed(ctx context.Context, r *replay, after, through int64, limit int) (events []Event, covered int64, err error) {
 	if !r.dead {
-		events, covered, err = w.config.Log.Read(ctx, w.projectID, r.filter, after, through, readLimit)
-		if len(events) < readLimit {
-			covered = through
+		events, covered, err = w.config.Log.Read(ctx, w.projectID, r.filter, after, through, limit)
+		if covered <= after {
+			covered = through // the log ends before it
+		}
+		if err == nil && r.missed {
+			events, err = w.store.missed(ctx, w.lease.webhook, events)
 		}
 		return events, covered, err
 	}
-	ids, err := w.store.deadEvents(ctx, w.lease.webhook, after, through, readLimit)
+	rows, err := w.store.deadEvents(ctx, w.lease.webhook, after, through, limit)
 	if err != nil {
 		return nil, 0, err
 	}
 	covered = through
-	if len(ids) == readLimit {
-		covered = ids[len(ids)-1]
+	if len(rows) == limit {
+		covered = rows[len(rows)-1].event
 	}
-	events, err = getMatching(ctx, w.config.Log, ids, r.filter)
+	events, err = getMatching(ctx, w.config.Log, rows, r.filter)
 	return events, covered, err
 }
 
-// getMatching returns those of the events that f chooses, in the log's order.
-func getMatching(ctx context.Context, log Log, ids []int64, f Filter) ([]Event, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	events, err := log.Get(ctx, ids)
+// getMatching returns those of the parked events that f chooses, in the log's order.
+func getMatching(ctx context.Context, log Log, rows []retryRow, f Filter) ([]Event, error) {
+	events, err := eventsOf(ctx, log, rows)
 	if err != nil {
 		return nil, err
 	}
 	events = slices.DeleteFunc(events, func(e Event) bool { return !f.Match(e) })
-	slices.SortFunc(events, func(a, b Event) int { return int(a.ID - b.ID) })
+	slices.SortFunc(events, func(a, b Event) int { return cmp.Compare(a.ID, b.ID) })
 	return events, nil
+}
+
+// eventsOf returns parked events, in any order, as far as they are in the log or kept
+// with their rows.
+func eventsOf(ctx context.Context, log Log, rows []retryRow) (events []Event, err error) {
+	var ids []int64
+	for _, r := range rows {
+		if r.content == "" {
+			ids = append(ids, r.event)
+			continue
+		}
+		var e Event
+		if err := json.Unmarshal([]byte(r.content), &e); err != nil {
+			return nil, fmt.Errorf("read parked event %d: %w", r.event, err)
+		}
+		events = append(events, e)
+	}
+	if len(ids) == 0 {
+		return events, nil
+	}
+	found, err := log.Get(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read parked events: %w", err)
+	}
+	return append(events, found...), nil
 }

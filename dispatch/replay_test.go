@@ -20,10 +20,10 @@ func deliveredFixture(t *testing.T, db *migrations.DB) (*fixture, *receiver, Web
 	f.appendNamed("ats_candidates.created", "3")
 	f.appendNamed("hris_employees.updated", "1", "2")
 	f.appendNamed("hris_employees.deleted", "1")
-	f.exec(`UPDATE test_log SET account_id = 'acc2' WHERE record_id = '2'`)
+	f.exec(`UPDATE test_events SET account_id = 'acc2' WHERE record_id = '2'`)
 	start := f.events()[0].OccurredAt
 	for i, e := range f.events() {
-		f.exec(`UPDATE test_log SET occurred_at = $1 WHERE id = $2`, start.Add(time.Duration(i)*time.Hour), e.ID)
+		f.exec(`UPDATE test_events SET occurred_at = $1 WHERE id = $2`, start.Add(time.Duration(i)*time.Hour), e.ID)
 	}
 	d, _ := f.dispatch()
 	r.waitAccepted(t, 6)

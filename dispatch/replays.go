@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -15,26 +16,45 @@ type ReplayRequest struct {
 	ProjectID      string
 	WebhookID      string // "": every enabled webhook of the project
 	Filter         Filter
-	After, Through int64 // After < id ≤ Through; zero: no bound
-	Dead           bool  // only deliveries that were given up
-	DryRun         bool  // count, send nothing
+	After, Through int64   // After < id ≤ Through; zero: no bound
+	Dead           bool    // only deliveries that were given up
+	Missed         bool    // only what the webhook never got: from before its time, not taken when its cursor passed it, or given up
+	RateLimit      float64 // events a second; 0: as many as go
+	DryRun         bool    // count, send nothing
 }
 
 // ReplayState is where a replay stands.
 type ReplayState string
 
-// A dry run has no row and no id.
+// A dry run has no row and no id. A reconciliation collects ids before it runs.
 const (
-	ReplayDryRun    ReplayState = "dry_run"
-	ReplayRunning   ReplayState = "running"
-	ReplayDone      ReplayState = "done"
-	ReplayCancelled ReplayState = "cancelled"
+	ReplayDryRun     ReplayState = "dry_run"
+	ReplayCollecting ReplayState = "collecting"
+	ReplayRunning    ReplayState = "running"
+	ReplayDone       ReplayState = "done"
+	ReplayCancelled  ReplayState = "cancelled"
 )
 
-// Replay is a cursor over a range of the log, or its webhook's dead deliveries.
+// ReplayKind says what a replay sends.
+type ReplayKind string
+
+// A replay sends events of the log; a resync and a reconciliation make events of what
+// the hash store knows.
+const (
+	KindReplay    ReplayKind = "replay"
+	KindResync    ReplayKind = "resync"
+	KindReconcile ReplayKind = "reconcile"
+)
+
+// Replay is a cursor over a range of the log, its webhook's dead deliveries, or the
+// records of a stream.
 type Replay struct {
 	ID         string // "": nothing matched, or a dry run
+	Kind       ReplayKind
 	WebhookID  string
+	AccountID  string // and RecordType: the stream of a resync or reconciliation
+	RecordType string
+	RateLimit  float64
 	Events     int64 // that matched when it was made
 	Sent       int64 // delivered or parked
 	State      ReplayState
@@ -45,17 +65,19 @@ type Replay struct {
 // keptFilter is a replay's filter as its row keeps it.
 type keptFilter struct {
 	Filter
-	Dead bool `json:"dead,omitempty"`
+	Dead   bool `json:"dead,omitempty"`
+	Missed bool `json:"missed,omitempty"`
 }
 
-// narrow restricts a webhook's names to those of a replay; empty says that nothing is
-// left of them.
-func narrow(webhook, replay []string) (names []string, empty bool) {
-	if len(replay) == 0 {
-		return webhook, false
+// narrow restricts a replay's filter to what its webhook takes; empty says that nothing
+// is left.
+func narrow(webhook, replay Filter) (both Filter, empty bool) {
+	both = replay
+	both.Accounts, both.Providers, both.Fields = webhook.Accounts, webhook.Providers, webhook.Fields
+	if both.Names = webhook.Names; len(replay.Names) > 0 {
+		both.Names = intersectNames(webhook.Names, replay.Names)
 	}
-	names = intersectNames(webhook, replay)
-	return names, len(names) == 0
+	return both, len(both.Names) == 0
 }
 
 // Replay sends events of the log again, with the webhook-id of the first time, in the
@@ -65,6 +87,9 @@ func (m *Webhooks) Replay(ctx context.Context, r ReplayRequest) ([]Replay, error
 	webhooks, err := m.replayTargets(ctx, r)
 	if err != nil {
 		return nil, err
+	}
+	if r.Dead && r.After == 0 {
+		r.After = math.MinInt64 // those of resyncs as well
 	}
 	last, err := m.config.Log.Last(ctx)
 	if err != nil {
@@ -77,7 +102,7 @@ func (m *Webhooks) Replay(ctx context.Context, r ReplayRequest) ([]Replay, error
 	now := time.Now().UTC()
 	replays := make([]Replay, 0, len(webhooks))
 	for _, w := range webhooks {
-		replay := Replay{WebhookID: w.ID, State: ReplayDone, CreatedAt: now}
+		replay := Replay{Kind: KindReplay, WebhookID: w.ID, RateLimit: r.RateLimit, State: ReplayDone, CreatedAt: now}
 		if replay.Events, err = m.countReplay(ctx, w, r, through); err != nil {
 			return nil, fmt.Errorf("count replay: %w", err)
 		}
@@ -97,11 +122,8 @@ func (m *Webhooks) Replay(ctx context.Context, r ReplayRequest) ([]Replay, error
 			if replay.ID == "" {
 				continue
 			}
-			_, err := tx.ExecContext(ctx, `
-				INSERT INTO replays (id, webhook_id, filter, cursor_id, until_id, events, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-				replay.ID, replay.WebhookID, marshal(keptFilter{r.Filter, r.Dead}), r.After, through, replay.Events, now)
-			if err != nil {
-				return fmt.Errorf("insert replay: %w", err)
+			if err := insertReplay(ctx, tx, replay, keptFilter{r.Filter, r.Dead, r.Missed}, r.After, through); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -113,6 +135,18 @@ func (m *Webhooks) Replay(ctx context.Context, r ReplayRequest) ([]Replay, error
 	return replays, nil
 }
 
+// insertReplay keeps a replay; what is its filter, or the walk of a stream.
+func insertReplay(ctx context.Context, tx *sql.Tx, r Replay, what any, after, through int64) error {
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO replays (id, webhook_id, kind, filter, cursor_id, until_id, events, rate_limit, state, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		r.ID, r.WebhookID, string(r.Kind), marshal(what), after, through, r.Events, r.RateLimit, string(r.State), r.CreatedAt)
+	if err != nil {
+		return fmt.Errorf("insert replay: %w", err)
+	}
+	return nil
+}
+
 func (m *Webhooks) replayTargets(ctx context.Context, r ReplayRequest) ([]Webhook, error) {
 	if err := m.CheckNames("events", r.Filter.Names); err != nil {
 		return nil, err
@@ -120,11 +154,14 @@ func (m *Webhooks) replayTargets(ctx context.Context, r ReplayRequest) ([]Webhoo
 	if !r.Filter.Until.IsZero() && !r.Filter.Since.Before(r.Filter.Until) {
 		return nil, &InvalidError{"until", "is not after since"}
 	}
+	if err := checkRate(r.RateLimit); err != nil {
+		return nil, err
+	}
+	if r.Dead && r.Missed {
+		return nil, &InvalidError{"missed", "and dead exclude each other: what was given up is missed as well"}
+	}
 	if r.WebhookID != "" {
-		w, err := m.Get(ctx, r.ProjectID, r.WebhookID)
-		if err == nil && !w.Enabled {
-			err = &InvalidError{"webhook_id", "names a webhook that is disabled: enable it first, what it missed is then delivered by itself"}
-		}
+		w, err := m.enabled(ctx, r.ProjectID, r.WebhookID)
 		return []Webhook{w}, err
 	}
 	var enabled []Webhook
@@ -145,30 +182,41 @@ func (m *Webhooks) replayTargets(ctx context.Context, r ReplayRequest) ([]Webhoo
 	}
 }
 
+// enabled returns a webhook that something can be sent to.
+func (m *Webhooks) enabled(ctx context.Context, projectID, id string) (Webhook, error) {
+	w, err := m.Get(ctx, projectID, id)
+	if err == nil && !w.Enabled {
+		err = &InvalidError{"webhook_id", "names a webhook that is disabled: enable it first, what it missed is then delivered by itself"}
+	}
+	return w, err
+}
+
 func (m *Webhooks) countReplay(ctx context.Context, w Webhook, r ReplayRequest, through int64) (int64, error) {
-	filter := r.Filter
-	var empty bool
-	if filter.Names, empty = narrow(w.Events, filter.Names); empty || through <= r.After {
+	filter, empty := narrow(w.choice(), r.Filter)
+	if empty || through <= r.After {
 		return 0, nil
+	}
+	if r.Missed {
+		return m.countMissed(ctx, w, filter, r.After, through)
 	}
 	if !r.Dead {
 		return m.config.Log.Count(ctx, r.ProjectID, filter, r.After, through)
 	}
 	var n int64
 	for after := r.After; ; {
-		ids, err := m.store.deadEvents(ctx, w.ID, after, through, readLimit)
+		rows, err := m.store.deadEvents(ctx, w.ID, after, through, readLimit)
 		if err != nil {
 			return 0, err
 		}
-		events, err := getMatching(ctx, m.config.Log, ids, filter)
+		events, err := getMatching(ctx, m.config.Log, rows, filter)
 		if err != nil {
 			return 0, err
 		}
 		n += int64(len(events))
-		if len(ids) < readLimit {
+		if len(rows) < readLimit {
 			return n, nil
 		}
-		after = ids[len(ids)-1]
+		after = rows[len(rows)-1].event
 	}
 }
 
@@ -178,17 +226,8 @@ func (m *Webhooks) Replays(ctx context.Context, projectID, before string, limit 
 	return m.replays(ctx, `w.project_id = $1 AND r.id < $2`, projectID, cmp.Or(before, "~"), limit)
 }
 
-// CancelReplay ends a replay; what is in flight still arrives. One that is over stays
-// as it is. ErrNotFound.
-func (m *Webhooks) CancelReplay(ctx context.Context, projectID, id string) (Replay, error) {
-	_, err := m.store.db.ExecContext(ctx, `
-		UPDATE replays SET state = 'cancelled', finished_at = $1
-		WHERE id = $2 AND state = 'running' AND webhook_id IN (SELECT id FROM webhooks WHERE project_id = $3)`,
-		time.Now().UTC(), id, projectID)
-	if err != nil {
-		return Replay{}, fmt.Errorf("cancel replay: %w", err)
-	}
-	m.config.Changed()
+// GetReplay returns one replay. ErrNotFound.
+func (m *Webhooks) GetReplay(ctx context.Context, projectID, id string) (Replay, error) {
 	all, err := m.replays(ctx, `w.project_id = $1 AND r.id = $2`, projectID, id, 1)
 	if err == nil && len(all) == 0 {
 		err = ErrNotFound
@@ -199,14 +238,41 @@ func (m *Webhooks) CancelReplay(ctx context.Context, projectID, id string) (Repl
 	return all[0], nil
 }
 
+// CancelReplay ends a replay; what is in flight still arrives. One that is over stays
+// as it is. ErrNotFound.
+func (m *Webhooks) CancelReplay(ctx context.Context, projectID, id string) (Replay, error) {
+	if _, err := m.GetReplay(ctx, projectID, id); err != nil {
+		return Replay{}, err
+	}
+	err := m.store.transact(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE replays SET state = 'cancelled', finished_at = $1 WHERE id = $2 AND state IN ('collecting', 'running')`,
+			time.Now().UTC(), id)
+		if err != nil {
+			return fmt.Errorf("cancel replay: %w", err)
+		}
+		return m.store.forgetHanded(ctx, tx, id)
+	})
+	if err != nil {
+		return Replay{}, err
+	}
+	m.config.Changed()
+	return m.GetReplay(ctx, projectID, id)
+}
+
 func (m *Webhooks) replays(ctx context.Context, condition, projectID, id string, limit int) ([]Replay, error) {
 	rows, err := m.store.db.QueryContext(ctx, `
-		SELECT r.id, r.webhook_id, r.events, r.sent, r.state, r.created_at, r.finished_at
+		SELECT r.id, r.kind, r.webhook_id, r.filter, r.events, r.sent, r.rate_limit, r.state, r.created_at, r.finished_at
 		FROM replays r JOIN webhooks w ON w.id = r.webhook_id WHERE `+condition+` ORDER BY r.id DESC LIMIT $3`, projectID, id, limit)
 	all, err := collect(rows, err, func(rows *sql.Rows) (r Replay, err error) {
 		var finished sql.NullTime
-		err = rows.Scan(&r.ID, &r.WebhookID, &r.Events, &r.Sent, &r.State, &r.CreatedAt, &finished)
+		var what string
+		err = rows.Scan(&r.ID, &r.Kind, &r.WebhookID, &what, &r.Events, &r.Sent, &r.RateLimit, &r.State, &r.CreatedAt, &finished)
 		r.FinishedAt = finished.Time
+		if err == nil && r.Kind != KindReplay {
+			var k walk
+			k, err = parseWalk(what)
+			r.AccountID, r.RecordType = k.Stream.AccountID, k.Stream.RecordType
+		}
 		return r, err
 	})
 	if err != nil {

@@ -33,7 +33,7 @@ func (m *Webhooks) Sent(ctx context.Context, projectID, webhookID string, e Even
 		return Request{}, err
 	}
 	r := Request{URL: w.URL, Body: body}
-	for name, values := range m.sender.headers(target{url: w.URL, secrets: secrets}, e, at, body) {
+	for name, values := range m.sender.headers(target{url: w.URL, secrets: secrets}, message{e.UID, at, body}) {
 		if len(values) > 0 {
 			r.Headers = append(r.Headers, Header{strings.ToLower(name), values[0]})
 		}

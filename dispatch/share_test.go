@@ -142,7 +142,7 @@ func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
 		if got := f.number(`SELECT count(*) FROM attempts`); got != int64(n) {
 			t.Errorf("%d attempts on record of %d", got, n)
 		}
-		if got := f.number(`SELECT count(*) FROM webhooks WHERE lease_until IS NULL AND cursor_id = (SELECT min(id) + $1 FROM test_log)`, n-1); got != 1 {
+		if got := f.number(`SELECT count(*) FROM webhooks WHERE lease_until IS NULL AND cursor_id = (SELECT min(id) + $1 FROM test_events)`, n-1); got != 1 {
 			t.Error("lease not handed back, or cursor not written")
 		}
 	})
@@ -169,7 +169,9 @@ func TestShutdownGivesUpOnWhatHangs(t *testing.T) {
 		// The next one sends again what hung, and only that.
 		r.set(nil)
 		f.dispatch()
-		eventually(t, "the cursor at the end", func() bool { return f.number(`SELECT cursor_id - (SELECT max(id) FROM test_log) FROM webhooks`) == 0 })
+		eventually(t, "the cursor at the end", func() bool {
+			return f.number(`SELECT cursor_id - (SELECT max(id) FROM test_events) FROM webhooks`) == 0
+		})
 		if n := len(r.accepted()); n != 3 {
 			t.Errorf("%d events accepted", n)
 		}
@@ -245,7 +247,7 @@ func TestKilledProcessLosesNothing(t *testing.T) {
 			t.Errorf("%d duplicates", n)
 		}
 		eventually(t, "nothing left", func() bool {
-			return f.number(`SELECT count(*) FROM retries`) == 0 && f.number(`SELECT cursor_id - (SELECT max(id) FROM test_log) FROM webhooks`) == 0
+			return f.number(`SELECT count(*) FROM retries`) == 0 && f.number(`SELECT cursor_id - (SELECT max(id) FROM test_events) FROM webhooks`) == 0
 		})
 	})
 }

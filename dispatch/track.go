@@ -18,6 +18,7 @@ const (
 // delivery is an event in the worker's hands.
 type delivery struct {
 	event    Event
+	spot     int64 // where its track has it: the event's id, or in a walk that of its record
 	key      int64 // of its record
 	source   source
 	replay   *replay   // of a replayed one
@@ -48,9 +49,27 @@ func (t *track) position() int64 {
 	t.open = t.open[n:]
 	t.passed += int64(n)
 	if len(t.open) > 0 {
-		return t.open[0].event.ID - 1
+		return t.open[0].spot - 1
 	}
 	return t.covered
+}
+
+// settledAbove returns the ids of what is settled though the cursor has not passed it:
+// the next worker must not send it again. ahead is what an earlier one has left.
+func (t *track) settledAbove(ahead map[int64]struct{}) []int64 {
+	var ids []int64
+	for id := range ahead {
+		if id > t.covered {
+			ids = append(ids, id)
+		}
+	}
+	for _, d := range t.open {
+		if d.settled {
+			ids = append(ids, d.event.ID)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 // replay is one that runs.
@@ -59,14 +78,27 @@ type replay struct {
 	id      string
 	filter  Filter
 	dead    bool // only deliveries that were given up
+	missed  bool // only what the webhook never got
+	pace    *pace
 	through int64
 	empty   bool // its filter and the webhook's have nothing in common
 	ended   bool // and that is being written
+	*walked      // a resync or reconciliation; nil: a replay of the log
+}
+
+// room is how many more events a replay may take in hand. One with a pace takes a
+// second's worth: what the log says of their records waits for them.
+func (r *replay) room() int {
+	if r.pace == nil {
+		return window - len(r.open)
+	}
+	return min(window, max(1, int(r.pace.bucket.Limit()))) - len(r.open)
 }
 
 // retryRow is a parked event as the database has it.
 type retryRow struct {
 	event, key int64
+	content    string // of an event that is not in the log
 	dead       bool
 	attempts   int
 	due        time.Time
@@ -83,11 +115,18 @@ func (w *worker) queued() int {
 }
 
 // pick takes the next delivery, from each source in turn: a replay and the log don't
-// starve each other.
-func (w *worker) pick() *delivery {
+// starve each other. A replay's own pace may hold it back until paceAt.
+func (w *worker) pick(now time.Time) *delivery {
 	for range sources {
 		w.turn = (w.turn + 1) % sources
 		if q := w.queues[w.turn]; len(q) > 0 {
+			if r := w.replay; w.turn == fromReplay && r != nil {
+				if wait := r.pace.wait(now); wait > 0 {
+					w.paceAt = now.Add(wait)
+					continue
+				}
+				r.pace.spend(now)
+			}
 			d := q[0]
 			q[0] = nil
 			w.queues[w.turn] = q[1:]

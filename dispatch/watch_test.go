@@ -29,7 +29,7 @@ func TestAttemptsAreReported(t *testing.T) {
 		})
 		w := f.create(endpoint.URL)
 		f.append("1", "2")
-		f.exec(`UPDATE test_log SET occurred_at = $1`, time.Now().Add(-time.Minute).UTC())
+		f.exec(`UPDATE test_events SET occurred_at = $1`, time.Now().Add(-time.Minute).UTC())
 		_, stop := f.dispatch(func(c *Config) {
 			c.OnAttempt = func(r Report) {
 				mu.Lock()

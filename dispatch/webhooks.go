@@ -38,12 +38,14 @@ type Webhook struct {
 	ID, ProjectID  string
 	URL            string
 	Events         []string // names, prefix.* or *
+	Settings       Settings
 	Enabled        bool
 	DisabledReason string
+	DisabledAt     time.Time
 	State          State
 	LastError      string    // of the last attempt: a class, or "status 503"; "" after a success
 	FailingSince   time.Time // first failure after the last success
-	ProbeAt        time.Time // set while down
+	ProbeAt        time.Time // set while down; once probes come at their longest interval, the first of those
 	LastSuccessAt  time.Time
 	Backlog        int64 // events of the log that it has not got past yet
 	Retrying, Dead int64
@@ -56,6 +58,7 @@ type Webhook struct {
 type WebhooksConfig struct {
 	DB      *sql.DB
 	Log     Log
+	Records Records
 	Sealer  Sealer
 	Names   func() []string                             // of all events there are
 	Check   func(ctx context.Context, url string) error // refuses addresses; its error is shown to the user; nil: none is refused
@@ -73,6 +76,8 @@ type Webhooks struct {
 	config WebhooksConfig
 	store  store
 	sender sender
+
+	backlogs backlogs
 }
 
 // NewWebhooks returns the management of a database's webhooks.
@@ -94,8 +99,12 @@ type NewWebhook struct {
 	ProjectID string
 	URL       string
 	Events    []string
-	Secret    string // "": generated
-	FromStart bool   // begin at the start of the log; default: with what comes from now on
+	Secret    string         // "": generated
+	Settings  SettingsUpdate // of DefaultSettings
+	// Where in the log it begins; default: with what comes from now on.
+	FromStart bool      // with the first event
+	FromTime  time.Time // with the first event that occurred then or later
+	FromID    int64     // with the event of this id
 }
 
 // Create registers a webhook. The answer holds its secret. *InvalidError.
@@ -114,20 +123,26 @@ func (m *Webhooks) Create(ctx context.Context, n NewWebhook) (Webhook, error) {
 	if err := checkSecret(secret); err != nil {
 		return Webhook{}, &InvalidError{"secret", err.Error()}
 	}
+	settings, err := n.Settings.apply(DefaultSettings())
+	if err != nil {
+		return Webhook{}, err
+	}
 	now := time.Now().UTC()
 	w := Webhook{ID: newID("wh", now), ProjectID: n.ProjectID, URL: n.URL, Events: names}
-	var cursor int64
-	if !n.FromStart {
-		if cursor, err = m.config.Log.Last(ctx); err != nil {
-			return Webhook{}, fmt.Errorf("find end of the log: %w", err)
-		}
+	cursor, err := m.startOf(ctx, n)
+	if err != nil {
+		return Webhook{}, err
 	}
 	err = m.store.transact(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `
-			INSERT INTO webhooks (id, project_id, url, events, cursor_id, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			w.ID, w.ProjectID, w.URL, marshal(names), cursor, now, now)
+			INSERT INTO webhooks (id, project_id, url, events, cursor_id, created_at, updated_at, `+settingsColumns+`)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+			append([]any{w.ID, w.ProjectID, w.URL, marshal(names), cursor, now, now}, settings.columns()...)...)
 		if err != nil {
 			return fmt.Errorf("insert webhook: %w", err)
+		}
+		if err := m.store.noteChoice(ctx, tx, w.ID, cursor, choice(names, settings.Narrowing)); err != nil {
+			return err
 		}
 		return m.insertSecret(ctx, tx, w.ID, secret, true)
 	})
@@ -142,10 +157,40 @@ func (m *Webhooks) Create(ctx context.Context, n NewWebhook) (Webhook, error) {
 	return w, nil
 }
 
+// startOf is the id behind which a new webhook begins.
+func (m *Webhooks) startOf(ctx context.Context, n NewWebhook) (int64, error) {
+	last, err := m.config.Log.Last(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("find end of the log: %w", err)
+	}
+	switch {
+	case n.FromStart:
+		return 0, nil
+	case n.FromID > 0:
+		return min(last, n.FromID-1), nil
+	case n.FromTime.IsZero():
+		return last, nil
+	}
+	for after := int64(0); after < last; {
+		events, covered, err := m.config.Log.Read(ctx, n.ProjectID, Filter{Since: n.FromTime}, after, last, 1)
+		switch {
+		case err != nil:
+			return 0, fmt.Errorf("find beginning in the log: %w", err)
+		case len(events) > 0:
+			return events[0].ID - 1, nil
+		case covered <= after:
+			return last, nil
+		}
+		after = covered
+	}
+	return last, nil
+}
+
 // WebhookUpdate changes what is set.
 type WebhookUpdate struct {
-	URL    *string
-	Events []string // nil: as they are
+	URL      *string
+	Events   []string // nil: as they are
+	Settings SettingsUpdate
 }
 
 // Update changes a webhook. A new URL is tried at once, whatever became of the old
@@ -169,13 +214,15 @@ func (m *Webhooks) Update(ctx context.Context, projectID, id string, u WebhookUp
 			return w, &InvalidError{"events", "must name at least one event"}
 		}
 	}
-	now := time.Now().UTC()
-	if u.URL == nil || *u.URL == w.URL {
-		_, err = m.store.db.ExecContext(ctx, `UPDATE webhooks SET events = $1, updated_at = $2 WHERE id = $3`, marshal(w.Events), now, id)
-	} else {
-		_, err = m.store.db.ExecContext(ctx, `UPDATE webhooks SET events = $1, updated_at = $2, url = $3, `+afresh+` WHERE id = $4`,
-			marshal(w.Events), now, *u.URL, id)
+	if w.Settings, err = u.Settings.apply(w.Settings); err != nil {
+		return w, err
 	}
+	statement := `UPDATE webhooks SET (` + settingsColumns + `) = ($1, $2, $3, $4, $5, $6), events = $7, updated_at = $8, url = $9`
+	if u.URL != nil && *u.URL != w.URL {
+		w.URL = *u.URL
+		statement += `, ` + afresh
+	}
+	_, err = m.store.db.ExecContext(ctx, statement+` WHERE id = $10`, append(w.Settings.columns(), marshal(w.Events), time.Now().UTC(), w.URL, id)...)
 	if err != nil {
 		return w, fmt.Errorf("update webhook: %w", err)
 	}
@@ -200,7 +247,7 @@ func (m *Webhooks) Enable(ctx context.Context, projectID, id string) (Webhook, e
 
 // Disable stops deliveries; the cursor stays. ErrNotFound.
 func (m *Webhooks) Disable(ctx context.Context, projectID, id string) (Webhook, error) {
-	return m.change(ctx, projectID, id, `UPDATE webhooks SET enabled = false, disabled_reason = 'by its owner', updated_at = $1
+	return m.change(ctx, projectID, id, `UPDATE webhooks SET enabled = false, disabled_reason = 'by its owner', updated_at = $1, disabled_at = $1
 		WHERE project_id = $2 AND id = $3`)
 }
 
@@ -250,24 +297,27 @@ func (m *Webhooks) List(ctx context.Context, projectID, after string, limit int)
 func (m *Webhooks) list(ctx context.Context, projectID, condition, id string, limit int) ([]Webhook, error) {
 	cursors := []int64{}
 	rows, err := m.store.db.QueryContext(ctx, `
-		SELECT id, project_id, url, events, enabled, disabled_reason, cursor_id, failing_since, probe_at, last_success_at, last_error,
-		       created_at, updated_at,
+		SELECT id, project_id, url, events, enabled, disabled_reason, disabled_at, cursor_id, failing_since, probe_at, last_success_at, last_error,
+		       created_at, updated_at, `+settingsColumns+`,
 		       (SELECT count(*) FROM retries r WHERE r.webhook_id = w.id AND r.state = 'pending'),
 		       (SELECT count(*) FROM retries r WHERE r.webhook_id = w.id AND r.state = 'dead')
 		FROM webhooks w WHERE project_id = $1 AND `+condition+` ORDER BY id LIMIT $3`, projectID, id, limit)
 	all, err := collect(rows, err, func(rows *sql.Rows) (w Webhook, err error) {
-		var events string
+		var events, narrowed string
 		var cursor int64
-		var failing, probe, success sql.NullTime
-		err = rows.Scan(&w.ID, &w.ProjectID, &w.URL, &events, &w.Enabled, &w.DisabledReason, &cursor, &failing, &probe, &success, &w.LastError,
-			&w.CreatedAt, &w.UpdatedAt, &w.Retrying, &w.Dead)
-		if err == nil {
+		var disabled, failing, probe, success sql.NullTime
+		targets := append([]any{&w.ID, &w.ProjectID, &w.URL, &events, &w.Enabled, &w.DisabledReason, &disabled, &cursor, &failing, &probe, &success, &w.LastError,
+			&w.CreatedAt, &w.UpdatedAt}, w.Settings.targets(&narrowed)...)
+		if err = rows.Scan(append(targets, &w.Retrying, &w.Dead)...); err == nil {
 			w.Events, err = parseNames(events)
+		}
+		if err == nil {
+			err = w.Settings.read(narrowed)
 		}
 		w.FailingSince, w.ProbeAt, w.LastSuccessAt = failing.Time, probe.Time, success.Time
 		w.State = StateOK
 		if !w.Enabled {
-			w.State = StateDisabled
+			w.State, w.DisabledAt = StateDisabled, disabled.Time
 		} else if probe.Valid {
 			w.State = StateDown
 		}
@@ -278,12 +328,14 @@ func (m *Webhooks) list(ctx context.Context, projectID, condition, id string, li
 		return nil, fmt.Errorf("list webhooks: %w", err)
 	}
 	for i := range all {
-		if all[i].Backlog, err = m.config.Log.Count(ctx, projectID, Filter{Names: all[i].Events}, cursors[i], 0); err != nil {
+		if all[i].Backlog, err = m.backlogs.count(ctx, m.config.Log, all[i], all[i].choice(), cursors[i]); err != nil {
 			return nil, fmt.Errorf("count backlog: %w", err)
 		}
 	}
 	return all, nil
 }
+
+func (w Webhook) choice() Filter { return choice(w.Events, w.Settings.Narrowing) }
 
 // newID makes an id that sorts by its time.
 func newID(prefix string, at time.Time) string {

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -58,6 +59,10 @@ type worker struct {
 	draining bool
 	lost     bool // the lease
 
+	concurrency int       // attempts in flight at most
+	pace        *pace     // of attempts
+	paceAt      time.Time // when it lets the next one through; zero: it holds up none
+
 	taken   map[int64]struct{} // parked events in hand, until what came of them is written
 	dueAt   time.Time          // when to look for due retries; zero: when one is parked
 	parking bool               // a look at them is under way
@@ -83,7 +88,7 @@ func newWorker(d *Dispatcher, s standing) *worker {
 		config: d.config, store: d.store, sender: d.sender, lease: s.lease, updatedAt: s.updatedAt,
 		logger: d.config.Logger.With().Str("webhook_id", s.webhook).Logger(),
 		wake:   make(chan struct{}, 1), stopping: make(chan struct{}), ended: make(chan struct{}),
-		results: make(chan attemptResult, d.config.Concurrency), inbox: make(chan func(), 8),
+		results: make(chan attemptResult, MostConcurrency), inbox: make(chan func(), 8),
 		breaker: breaker{first: d.config.ProbeFirst, longest: d.config.ProbeLongest},
 		records: map[int64]*delivery{}, taken: map[int64]struct{}{}, batch: newBatch(),
 	}
@@ -121,6 +126,18 @@ func (w *worker) over() bool {
 	default:
 		return false
 	}
+}
+
+// choice is what the webhook takes of the log.
+func (w *worker) choice() Filter { return choice(w.names, w.settings.Narrowing) }
+
+// orderOf is what deliveries have in common that wait for each other: their record, or
+// where the webhook wants no order, nothing.
+func (w *worker) orderOf(e Event) int64 {
+	if w.settings.Ordered {
+		return e.recordKey()
+	}
+	return e.ID
 }
 
 func signal(c chan struct{}) {
@@ -179,6 +196,7 @@ func (w *worker) start(ctx context.Context) bool {
 		cancel()
 		if err == nil {
 			w.hook = h
+			w.concurrency, w.pace = cmp.Or(h.settings.Concurrency, w.config.Concurrency), newPace(h.settings.RateLimit)
 			w.breaker.restore(h.failures, h.failingSince, h.probeAt)
 			w.log.covered, w.log.behind = h.cursor, true
 			w.lastWrite = time.Now()
@@ -251,7 +269,7 @@ func (w *worker) idle(now time.Time) time.Duration {
 		return w.pauseTill.Sub(now)
 	}
 	next := now.Add(cursorStep)
-	for _, at := range []time.Time{w.writeAt(), w.dueAt, w.breaker.probeAt} {
+	for _, at := range []time.Time{w.writeAt(), w.dueAt, w.breaker.probeAt, w.paceAt} {
 		// What is overdue waits for something else, which will wake the worker.
 		if at.After(now) && at.Before(next) {
 			next = at

@@ -22,6 +22,7 @@ type batch struct {
 	removed  map[int64]struct{} // parked events that are delivered
 	released []int64            // records whose parked events wait for nothing any more
 	disable  string             // the reason to disable the webhook
+	noticeAt time.Time          // when the operator is to be told of that
 	replay   string             // the replay that made progress
 	position int64
 	sent     int64
@@ -78,7 +79,7 @@ func (w *worker) write(ctx context.Context, now time.Time) {
 // seal puts the webhook's state of this moment into a batch.
 func (w *worker) seal(b *batch) {
 	b.status = status{
-		cursor: w.log.position(), lastSuccess: w.lastSuccess, lastError: w.lastError,
+		cursor: w.log.position(), settled: encodeSettled(w.log.position(), w.log.settledAbove(w.ahead)), lastSuccess: w.lastSuccess, lastError: w.lastError,
 		failures: w.breaker.failures, failingSince: w.breaker.failingSince, probeAt: w.breaker.probeAt,
 	}
 	if r := w.replay; r != nil {
@@ -123,9 +124,9 @@ func (s store) write(ctx context.Context, l lease, b *batch) error {
 	now := time.Now().UTC()
 	return s.transact(ctx, func(tx *sql.Tx) error {
 		n, err := affected(tx.ExecContext(ctx, `
-			UPDATE webhooks SET cursor_id = $1, failures = $2, failing_since = $3, probe_at = $4, last_success_at = $5, last_error = $6
-			WHERE id = $7 AND fence = $8`,
-			b.cursor, b.failures, nullable(b.failingSince), nullable(b.probeAt), nullable(b.lastSuccess), b.lastError, l.webhook, l.fence))
+			UPDATE webhooks SET cursor_id = $1, settled = $2, failures = $3, failing_since = $4, probe_at = $5, last_success_at = $6, last_error = $7
+			WHERE id = $8 AND fence = $9`,
+			b.cursor, b.settled, b.failures, nullable(b.failingSince), nullable(b.probeAt), nullable(b.lastSuccess), b.lastError, l.webhook, l.fence))
 		if err != nil {
 			return fmt.Errorf("write cursor: %w", err)
 		}
@@ -144,8 +145,9 @@ func (s store) write(ctx context.Context, l lease, b *batch) error {
 			}
 		}
 		if b.disable != "" {
-			_, err := tx.ExecContext(ctx, `UPDATE webhooks SET enabled = false, disabled_reason = $1, updated_at = $2 WHERE id = $3`,
-				b.disable, now, l.webhook)
+			_, err := tx.ExecContext(ctx, `
+				UPDATE webhooks SET enabled = false, disabled_reason = $1, updated_at = $2, disabled_at = $2, notice_at = $3 WHERE id = $4`,
+				b.disable, now, nullable(b.noticeAt), l.webhook)
 			if err != nil {
 				return fmt.Errorf("disable webhook: %w", err)
 			}
@@ -158,30 +160,30 @@ func (s store) insertAttempts(ctx context.Context, tx *sql.Tx, webhook string, a
 	if len(attempts) == 0 {
 		return nil
 	}
-	const insert = `INSERT INTO attempts (webhook_id, event_id, attempted_at, duration_ms, status, error, response_bytes) `
+	const insert = `INSERT INTO attempts (webhook_id, event_id, attempted_at, duration_ms, status, error, response_bytes, answer) `
 	if !s.postgres {
-		statement, err := tx.PrepareContext(ctx, insert+`VALUES ($1, $2, $3, $4, $5, $6, $7)`)
+		statement, err := tx.PrepareContext(ctx, insert+`VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = statement.Close() }()
 		for _, a := range attempts {
-			if _, err := statement.ExecContext(ctx, webhook, a.event, a.at.UTC(), a.duration.Milliseconds(), a.status, a.class, a.bytes); err != nil {
+			if _, err := statement.ExecContext(ctx, webhook, a.event, a.at.UTC(), a.duration.Milliseconds(), a.status, a.class, a.bytes, a.answer); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
 	n := len(attempts)
-	events, at, took := make([]int64, n), make([]time.Time, n), make([]int64, n)
-	statuses, classes, bytes := make([]int32, n), make([]string, n), make([]int64, n)
+	events, at, took := make([]int64, n), make([]time.Time, n), make([]int32, n)
+	statuses, classes, bytes, answers := make([]int32, n), make([]string, n), make([]int64, n), make([]string, n)
 	for i, a := range attempts {
-		events[i], at[i], took[i] = a.event, a.at.UTC(), a.duration.Milliseconds()
-		statuses[i], classes[i], bytes[i] = int32(a.status), a.class, a.bytes
+		events[i], at[i], took[i] = a.event, a.at.UTC(), int32(a.duration.Milliseconds())
+		statuses[i], classes[i], bytes[i], answers[i] = int32(a.status), a.class, a.bytes, a.answer
 	}
 	_, err := tx.ExecContext(ctx, insert+`
-		SELECT $1, a.* FROM unnest($2::bigint[], $3::timestamptz[], $4::bigint[], $5::integer[], $6::text[], $7::bigint[]) AS a`,
-		webhook, events, at, took, statuses, classes, bytes)
+		SELECT $1, a.* FROM unnest($2::bigint[], $3::timestamptz[], $4::integer[], $5::integer[], $6::text[], $7::bigint[], $8::text[]) AS a`,
+		webhook, events, at, took, statuses, classes, bytes, answers)
 	return err
 }
 
@@ -217,13 +219,13 @@ func (s store) park(ctx context.Context, tx *sql.Tx, webhook string, parked map[
 	if len(parked) == 0 {
 		return nil
 	}
-	const insert = `INSERT INTO retries (webhook_id, created_at, event_id, record_key, state, attempts, due_at, last_error) `
+	const insert = `INSERT INTO retries (webhook_id, created_at, event_id, record_key, state, attempts, due_at, last_error, event) `
 	const conflict = ` ON CONFLICT (webhook_id, event_id) DO UPDATE
 		SET state = excluded.state, attempts = excluded.attempts, due_at = excluded.due_at, last_error = excluded.last_error`
 	now := time.Now().UTC()
 	n := len(parked)
 	events, keys, states := make([]int64, 0, n), make([]int64, 0, n), make([]string, 0, n)
-	attempts, due, lastErrors := make([]int32, 0, n), make([]time.Time, 0, n), make([]string, 0, n)
+	attempts, due, lastErrors, contents := make([]int32, 0, n), make([]time.Time, 0, n), make([]string, 0, n), make([]string, 0, n)
 	for _, r := range parked {
 		state := "pending"
 		if r.dead {
@@ -231,20 +233,21 @@ func (s store) park(ctx context.Context, tx *sql.Tx, webhook string, parked map[
 		}
 		events, keys, states = append(events, r.event), append(keys, r.key), append(states, state)
 		attempts, due, lastErrors = append(attempts, int32(r.attempts)), append(due, r.due.UTC()), append(lastErrors, r.lastError)
+		contents = append(contents, r.content)
 	}
 	if s.postgres {
 		_, err := tx.ExecContext(ctx, insert+`
-			SELECT $1, $2::timestamptz, r.* FROM unnest($3::bigint[], $4::bigint[], $5::text[], $6::integer[], $7::timestamptz[], $8::text[]) AS r`+conflict,
-			webhook, now, events, keys, states, attempts, due, lastErrors)
+			SELECT $1, $2::timestamptz, r.* FROM unnest($3::bigint[], $4::bigint[], $5::text[], $6::integer[], $7::timestamptz[], $8::text[], $9::text[]) AS r`+conflict,
+			webhook, now, events, keys, states, attempts, due, lastErrors, contents)
 		return err
 	}
-	statement, err := tx.PrepareContext(ctx, insert+`VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`+conflict)
+	statement, err := tx.PrepareContext(ctx, insert+`VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`+conflict)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = statement.Close() }()
 	for i := range events {
-		if _, err := statement.ExecContext(ctx, webhook, now, events[i], keys[i], states[i], attempts[i], due[i], lastErrors[i]); err != nil {
+		if _, err := statement.ExecContext(ctx, webhook, now, events[i], keys[i], states[i], attempts[i], due[i], lastErrors[i], contents[i]); err != nil {
 			return err
 		}
 	}
@@ -259,5 +262,8 @@ func (s store) writeReplay(ctx context.Context, tx *sql.Tx, b *batch, now time.T
 	_, err := tx.ExecContext(ctx, `
 		UPDATE replays SET cursor_id = $1, sent = $2, state = $3, finished_at = $4 WHERE id = $5 AND state = 'running'`,
 		b.position, b.sent, state, nullable(finished), b.replay)
+	if err == nil && b.done {
+		err = s.forgetHanded(ctx, tx, b.replay)
+	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"slices"
 
 	"github.com/synthook/synthook/diff"
@@ -64,9 +65,16 @@ type storedRun struct {
 	blob []byte
 }
 
-// finds tells whether a difference will be asked for the fields that changed.
+// findsFields tells whether a difference will be asked for the fields that changed.
 func (d *Difference) findsFields() bool {
 	return d.listing.fields.Layout != "" && d.listing.fields.Layout == d.state.Fields.Layout
+}
+
+func (d *Difference) checkFields() error {
+	if d.findsFields() && !d.listing.fields.continues(d.state.Fields) {
+		return errors.New("the names of fields don't continue those that are stored")
+	}
+	return nil
 }
 
 // wanted is an updated record and where its old digests are.
@@ -123,8 +131,7 @@ func (c *comparison) wants() []wanted {
 		if c.shared[place] {
 			continue
 		}
-		part := partOf(place, c.state.Bits)
-		w, ok := c.evidence.find(place, part)
+		w, ok := c.findWord(place)
 		if w.updated = i; ok {
 			wants = append(wants, w)
 		}
@@ -133,16 +140,21 @@ func (c *comparison) wants() []wanted {
 	return wants
 }
 
-// find returns where the newest word on the record in a place stands: in the youngest run
-// that has one, else in the base.
-func (e *evidence) find(place uint64, part int) (wanted, bool) {
-	for i := len(e.runs) - 1; i >= 0; i-- {
-		if row, ok := findEntry(e.runs[i].entries(), place); ok {
-			return wanted{part: isRun, seq: e.runs[i].seq, row: row}, true
+// findWord returns where the newest word on the record in a place stands: in the youngest
+// run that has one, else in the base.
+func (c *comparison) findWord(place uint64) (wanted, bool) {
+	part, runs := partOf(place, c.state.Bits), c.evidence.runs
+	_, inRuns := slices.BinarySearchFunc(c.runs.part(part), place, func(r record, place uint64) int { return cmp.Compare(r.place, place) })
+	if !inRuns {
+		row, found := findEntries(c.evidence.entries[part], place)
+		return wanted{part: int64(part), row: row}, found == 1
+	}
+	for i := len(runs) - 1; i >= 0; i-- {
+		if row, found := findEntries(runs[i].entries(), place); found > 0 {
+			return wanted{part: isRun, seq: runs[i].seq, row: row}, found == 1
 		}
 	}
-	row, ok := findEntry(e.entries[part], place)
-	return wanted{part: int64(part), row: row}, ok
+	return wanted{}, false
 }
 
 // entries are those of a run that has been read without an error.
@@ -151,8 +163,9 @@ func (r storedRun) entries() []byte {
 	return r.blob[width : width+int(n)*entrySize]
 }
 
-// findEntry finds the only one of ascending entries in a place.
-func findEntry(entries []byte, place uint64) (at int, ok bool) {
+// findEntries finds the first of ascending entries in a place, and tells whether there
+// are none, one or more.
+func findEntries(entries []byte, place uint64) (at, found int) {
 	from, to := 0, len(entries)/entrySize
 	for from < to {
 		if middle := (from + to) / 2; binary.BigEndian.Uint64(entries[middle*entrySize:]) < place {
@@ -161,10 +174,10 @@ func findEntry(entries []byte, place uint64) (at int, ok bool) {
 			to = middle
 		}
 	}
-	has := func(i int) bool {
-		return i < len(entries)/entrySize && binary.BigEndian.Uint64(entries[i*entrySize:]) == place
+	for found < 2 && from+found < len(entries)/entrySize && entryAt(entries, from+found).Place == place {
+		found++
 	}
-	return from, has(from) && !has(from+1)
+	return from, found
 }
 
 // rows unseals the digests of a part or a run that has been read.

@@ -18,9 +18,9 @@ type Commit struct {
 	// The others stay as they are, and missing the next time.
 	Delete func(place uint64) bool
 	// Rebase, where not nil, becomes what is known instead of the listing that was
-	// compared: the same records, fingerprinted by Recipe. All of Missing must be deleted
-	// then, because nothing could be compared with what stays by the old recipe. Any other
-	// listing is not noticed, and breaks what the next poll concludes.
+	// compared: the same records, fingerprinted by Recipe. What of Missing is kept keeps its
+	// old fingerprint, so that it is found updated when it is listed again, whatever it
+	// holds. Any other listing is not noticed, and breaks what the next poll concludes.
 	Rebase *Listing
 	// Events are appended to the log; nil: none.
 	Events iter.Seq[Event]
@@ -38,10 +38,10 @@ func (s *Store) Commit(ctx context.Context, st State, d *Difference, c Commit) (
 	if d.state.StreamID != st.StreamID || d.state.Version != st.Version {
 		return 0, fmt.Errorf("commit stream %d: the difference is of another state", st.StreamID)
 	}
-	p := d.plan(c, s.partSize)
-	if c.Rebase != nil && len(p.kept.records) > 0 {
-		return 0, fmt.Errorf("commit stream %d: %d records can't be kept by another recipe", st.StreamID, len(p.kept.records))
+	if d.partial != nil && (c.Rebase != nil || c.Recipe != st.Recipe) {
+		return 0, fmt.Errorf("commit stream %d: only a complete listing brings another recipe", st.StreamID)
 	}
+	p := d.plan(c, s.partSize)
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return 0, fmt.Errorf("commit stream %d: %w", st.StreamID, err)
@@ -88,22 +88,22 @@ type plan struct {
 func (d *Difference) plan(c Commit, partSize int) *plan {
 	p := &plan{Difference: d, next: d.state, stored: d.listing}
 	p.next.Recipe = c.Recipe
-	relaid := d.state.Version != 0 && d.listing.fields.Layout != d.state.Fields.Layout
+	relaid := d.state.Version != 0 && d.listing.fields.Layout != d.state.Fields.Layout && d.partial == nil
 	if d.unchanged && c.Rebase == nil && !relaid {
 		return p
 	}
-	p.next.Fields = d.listing.fields
+	if d.partial == nil || d.findsFields() {
+		p.next.Fields = d.listing.fields
+	}
 	p.deleted.ids, p.kept.ids = d.missing.ids, d.missing.ids // appended to no more
-	p.next.digests, p.next.Records = slices.Clone(d.sums), len(d.listing.records)
 	for _, r := range d.missing.records {
 		if c.Delete != nil && c.Delete(r.place) {
 			p.deleted.records = append(p.deleted.records, r)
 			continue
 		}
 		p.kept.records = append(p.kept.records, r)
-		p.next.digests[partOf(r.place, d.state.Bits)] += r.fingerprint
-		p.next.Records++
 	}
+	p.count()
 	if size := p.size(); size > 0 {
 		p.next.deltaSize += size
 		p.next.deltaRuns++
@@ -114,11 +114,32 @@ func (d *Difference) plan(c Commit, partSize int) *plan {
 	}
 	p.all = relaid
 	p.fold = relaid || d.state.Version == 0 || p.next.deltaSize > d.state.baseSize/4 || p.next.deltaRuns >= maxRuns
-	if p.fold {
+	switch {
+	case p.fold && p.partial != nil:
+		p.planStoredFold(partSize)
+	case p.fold:
 		p.planFold(partSize)
 	}
 	p.next.Root = rootOf(p.next.digests, p.next.Records)
 	return p
+}
+
+// count makes the digests and the number of records of what is known next: the listing
+// and what is kept, or, where the listing is a part, what was known and has not gone.
+func (p *plan) count() {
+	p.next.digests = slices.Clone(p.sums)
+	part := func(r record) *uint64 { return &p.next.digests[partOf(r.place, p.state.Bits)] }
+	if p.partial != nil {
+		p.next.Records += len(p.created) - len(p.deleted.records)
+		for _, r := range p.deleted.records {
+			*part(r) -= r.fingerprint
+		}
+		return
+	}
+	p.next.Records = len(p.listing.records) + len(p.kept.records)
+	for _, r := range p.kept.records {
+		*part(r) += r.fingerprint
+	}
 }
 
 // size is the number of changes.
@@ -139,7 +160,10 @@ func (p *plan) write(ctx context.Context, tx *sql.Tx) error {
 			return err
 		}
 	}
-	if p.fold {
+	switch {
+	case p.fold && p.partial != nil:
+		return p.foldStored(ctx, tx)
+	case p.fold:
 		return p.writeBase(ctx, tx)
 	}
 	if p.size() == 0 {
@@ -234,11 +258,11 @@ func (p *plan) encodeRun() (run, fields []byte) {
 		add(r, plain, p.deleted.id(r))
 	}
 	slices.SortFunc(all, func(a, b runEntry) int { return cmp.Compare(a.place, b.place) })
-	w := rowWriter{names: len(p.next.Fields.Names)}
-	w.begin()
+	w := rowWriter{Fields: p.next.Fields}
+	w.begin(len(w.Names))
 	for _, e := range all {
 		if e.fingerprint == 0 {
-			w.addUnknown()
+			w.addRow(nil)
 		} else {
 			w.add(p.listing, e.of)
 		}

@@ -260,23 +260,24 @@ func TestNumberOfPartsFollowsSize(t *testing.T) {
 	})
 }
 
-// What stays by the old recipe could never be compared again.
-func TestRebaseKeepsNothing(t *testing.T) {
+// What is kept by the old recipe counts as changed when it is back, and only then.
+func TestRebaseKeepsWhatIsMissing(t *testing.T) {
 	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
 		s, stream := New(db.DB), newStream(t, db)
 		st, _ := poll(t, s, stream, numbered(300, 0))
-		listed := numbered(299, 0)
-		d := must[*Difference](t)(s.Compare(t.Context(), st, list1(listed)))
-		if _, err := s.Commit(t.Context(), st, d, Commit{Recipe: "s", Rebase: list1(numbered(299, 1))}); err == nil {
-			t.Error("a missing record was kept with a fingerprint of another recipe")
-		}
-		if after := must[State](t)(s.Load(t.Context(), stream)); after.Version != st.Version || after.Recipe != "r" {
-			t.Errorf("refused, but %+v", after)
-		}
-		must[int](t)(s.Commit(t.Context(), st, d, Commit{Recipe: "s", Delete: always, Rebase: list1(numbered(299, 1))}))
+		d := must[*Difference](t)(s.Compare(t.Context(), st, list1(numbered(299, 0))))
+		must[int](t)(s.Commit(t.Context(), st, d, Commit{Recipe: "s", Rebase: list1(numbered(299, 1))}))
 		after := must[State](t)(s.Load(t.Context(), stream))
-		if d := must[*Difference](t)(s.Compare(t.Context(), after, list1(numbered(299, 1)))); !d.Unchanged() || after.Recipe != "s" {
-			t.Errorf("not what was to be known: %+v", after)
+		if after.Records != 300 || after.Recipe != "s" {
+			t.Errorf("%+v", after)
+		}
+		d = must[*Difference](t)(s.Compare(t.Context(), after, list1(numbered(299, 1))))
+		if created, updated, missing := d.Counts(); created+updated != 0 || missing != 1 {
+			t.Errorf("still missing: %d created, %d updated, %d missing", created, updated, missing)
+		}
+		d = must[*Difference](t)(s.Compare(t.Context(), after, list1(numbered(300, 1))))
+		if created, updated, missing := d.Counts(); created+missing != 0 || updated != 1 {
+			t.Errorf("back again: %d created, %d updated, %d missing", created, updated, missing)
 		}
 	})
 }

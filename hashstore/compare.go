@@ -15,8 +15,8 @@ import (
 // more, ErrCorrupt when what is stored can't be believed.
 func (s *Store) Compare(ctx context.Context, st State, l *Listing) (*Difference, error) {
 	d := &Difference{state: st, listing: l}
-	if d.findsFields() && !l.fields.continues(st.Fields) {
-		return nil, fmt.Errorf("compare stream %d: the names of fields don't continue those that are stored", st.StreamID)
+	if err := d.checkFields(); err != nil {
+		return nil, fmt.Errorf("compare stream %d: %w", st.StreamID, err)
 	}
 	if st.Version == 0 {
 		d.takeAll(s.partSize)
@@ -82,6 +82,10 @@ type comparison struct {
 	pending []pending
 
 	evidence *evidence // for the fields that changed; nil: nobody asks
+
+	// What a partial listing says is gone: ids in their stored form, and places, ascending.
+	gone       map[string]bool
+	gonePlaces []uint64
 }
 
 // settleDiffering settles the parts whose digests differ and returns those that still do.
@@ -173,9 +177,14 @@ func (c *comparison) compare(p int, blob []byte) error {
 		switch op {
 		case diff.Created:
 			c.created = append(c.created, c.groups.start[p]+new)
+			c.gain(p, c.listed[new].Fingerprint)
 		case diff.Updated:
 			c.updated = append(c.updated, c.groups.start[p]+new)
+			c.gain(p, c.listed[new].Fingerprint-c.known[old].Fingerprint)
 		case diff.Deleted:
+			if !c.misses(c.known[old].Place) {
+				return
+			}
 			if origin := c.origins[old]; origin >= 0 {
 				missing = append(missing, unnamed{base: origin, missing: len(c.missing.records)})
 				c.missing.add(c.known[old].Place, c.known[old].Fingerprint, nil)

@@ -27,6 +27,8 @@ type Difference struct {
 	shared           map[uint64]bool // places that two records have, here or there
 	touched          []touch         // what the runs hold of each part
 
+	partial *comparison // not nil: the listing says nothing about absence
+
 	changed    []diff.FieldSet            // of updated; nil: not known of any
 	fieldNames map[diff.FieldSet][]string // that were asked for
 }
@@ -67,7 +69,8 @@ func (d *Difference) Updated() iter.Seq[Item] {
 	}
 }
 
-// Missing are the known records that the listing lacks.
+// Missing are the known records that the listing lacks; of a partial compare, those that
+// are said to be gone.
 func (d *Difference) Missing() iter.Seq[Item] {
 	return func(yield func(Item) bool) {
 		for _, r := range d.missing.records {

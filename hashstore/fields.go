@@ -50,10 +50,24 @@ func (f Fields) continues(stored Fields) bool {
 func (l *Listing) AddFields(id string, place, fingerprint uint64, digests []uint16) {
 	l.Add(id, place, fingerprint)
 	l.rowed = true
-	l.ids = append(l.ids, byte(len(digests)))
+	l.ids = appendDigests(l.ids, digests)
+}
+
+// appendDigests appends digests as they stand behind an id: their number, and them.
+func appendDigests(dst []byte, digests []uint16) []byte {
+	dst = append(dst, byte(len(digests)))
 	for _, digest := range digests {
-		l.ids = binary.BigEndian.AppendUint16(l.ids, digest)
+		dst = binary.BigEndian.AppendUint16(dst, digest)
 	}
+	return dst
+}
+
+// cutDigests returns what follows digests, of which there are so many.
+func cutDigests(b []byte, number int) (rest []byte, ok bool) {
+	if len(b) < 1+2*number || int(b[0]) != number {
+		return nil, false
+	}
+	return b[1+2*number:], true
 }
 
 // Name says what the digests of the listing's records stand for: names by slot, and for
@@ -90,13 +104,6 @@ func (l *Listing) row(r record, row []uint16) []uint16 {
 //
 // A row of zeros is not known.
 
-func appendRow(dst []byte, row []uint16) []byte {
-	for _, digest := range row {
-		dst = binary.BigEndian.AppendUint16(dst, digest)
-	}
-	return dst
-}
-
 // rowsOf is stored digests, unsealed.
 type rowsOf struct {
 	width int
@@ -126,32 +133,42 @@ func (r rowsOf) at(i int, row []uint16) []uint16 {
 
 // rowWriter gathers the digests of records for one blob; the zero value writes none.
 type rowWriter struct {
-	names int // of the layout; 0: no digests
+	Fields
+	width int
 	row   []uint16
 	rows  []byte
 }
 
-func (w *rowWriter) begin() {
-	if w.names > 0 {
-		w.rows = append(w.rows[:0], byte(w.names))
+// begin begins a blob of rows by the first names, so many.
+func (w *rowWriter) begin(width int) {
+	if w.width = width; w.Layout != "" {
+		w.rows = append(w.rows[:0], byte(width))
 	}
 }
 
+// add adds a record of the listing. Digests of another layout are as good as none.
 func (w *rowWriter) add(l *Listing, r record) {
-	if w.names > 0 {
+	w.row = w.row[:0]
+	if w.Layout != "" && l.fields.Layout == w.Layout {
 		w.row = l.row(r, w.row)
-		w.rows = appendRow(w.rows, w.row)
 	}
+	w.addRow(w.row)
 }
 
-// addUnknown is for a record that the listing lacks.
-func (w *rowWriter) addUnknown() {
-	w.rows = append(w.rows, make([]byte, 2*w.names)...)
+// addRow adds digests by slot; a row of none is not known.
+func (w *rowWriter) addRow(row []uint16) {
+	if w.Layout == "" {
+		return
+	}
+	for _, digest := range row {
+		w.rows = binary.BigEndian.AppendUint16(w.rows, digest)
+	}
+	w.rows = append(w.rows, make([]byte, 2*(w.width-len(row)))...)
 }
 
 // sealed returns the blob, to stand beside something; nil where there are no digests.
 func (w *rowWriter) sealed(beside uint64) []byte {
-	if w.names == 0 {
+	if w.Layout == "" {
 		return nil
 	}
 	return seal(w.rows, beside)

@@ -9,7 +9,8 @@ import (
 
 // A fold writes the base anew: all of it when the number of parts changes, else the
 // parts that runs or this commit have touched. What it writes is the listing and the
-// records that are kept though missing: together they are all that is known.
+// records that are kept though missing: together they are all that is known. After a
+// partial listing that is not so: see partial.go.
 
 // planFold makes next a state without runs.
 func (p *plan) planFold(partSize int) {
@@ -20,12 +21,14 @@ func (p *plan) planFold(partSize int) {
 	}
 	if p.all = p.all || p.next.Bits != p.state.Bits; p.all {
 		p.base = group(p.listing.records, p.next.Bits)
-		p.next.digests = p.listing.sums(p.next.Bits)
-		for _, r := range p.kept.records {
-			p.next.digests[partOf(r.place, p.next.Bits)] += r.fingerprint
-		}
+		p.next.digests = p.sumsOfAll(p.listing)
 		return
 	}
+	p.touchChanged()
+}
+
+// touchChanged marks the parts that this commit changes.
+func (p *plan) touchChanged() {
 	for _, i := range p.created {
 		p.touched[partOf(p.groups.records[i].place, p.state.Bits)] |= touchEntries | touchMembers
 	}
@@ -37,16 +40,25 @@ func (p *plan) planFold(partSize int) {
 	}
 }
 
-// planRebase makes next a state without runs, of l alone.
+// planRebase makes next a state without runs, of l and what is kept.
 func (p *plan) planRebase(l *Listing, partSize int) {
 	p.stored, p.fold, p.all = l, true, true
 	p.next.Fields = l.fields
-	p.next.Records = l.Len()
+	p.next.Records = l.Len() + len(p.kept.records)
 	p.next.baseSize, p.next.deltaSize, p.next.deltaRuns = p.next.Records, 0, 0
 	p.next.Bits = partBits(p.next.Records, partSize, p.state.Bits)
 	p.base = group(l.records, p.next.Bits)
-	p.next.digests = l.sums(p.next.Bits)
+	p.next.digests = p.sumsOfAll(l)
 	p.next.Root = rootOf(p.next.digests, p.next.Records)
+}
+
+// sumsOfAll are the digests of l and what is kept, in the parts of next.
+func (p *plan) sumsOfAll(l *Listing) []uint64 {
+	sums := l.sums(p.next.Bits)
+	for _, r := range p.kept.records {
+		sums[partOf(r.place, p.next.Bits)] += r.fingerprint
+	}
+	return sums
 }
 
 // writeBase writes the parts of next.
@@ -56,12 +68,10 @@ func (p *plan) writeBase(ctx context.Context, tx *sql.Tx) error {
 			return fmt.Errorf("clear base: %w", err)
 		}
 	}
-	if p.state.deltaRuns > 0 {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM stream_runs WHERE stream_id = $1`, p.state.StreamID); err != nil {
-			return fmt.Errorf("clear runs: %w", err)
-		}
+	if err := p.clearRuns(ctx, tx); err != nil {
+		return err
 	}
-	w := partWriter{plan: p, keep: p.kept.records, rows: rowWriter{names: len(p.next.Fields.Names)}}
+	w := partWriter{plan: p, keep: p.kept.records, rows: rowWriter{Fields: p.next.Fields}}
 	for part := range 1 << p.next.Bits {
 		how := touchEntries | touchMembers
 		if !p.all {
@@ -70,6 +80,16 @@ func (p *plan) writeBase(ctx context.Context, tx *sql.Tx) error {
 		if err := w.write(ctx, tx, part, how); err != nil {
 			return fmt.Errorf("fold part %d: %w", part, err)
 		}
+	}
+	return nil
+}
+
+func (p *plan) clearRuns(ctx context.Context, tx *sql.Tx) error {
+	if p.state.deltaRuns == 0 {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM stream_runs WHERE stream_id = $1`, p.state.StreamID); err != nil {
+		return fmt.Errorf("clear runs: %w", err)
 	}
 	return nil
 }
@@ -94,6 +114,11 @@ func (w *partWriter) write(ctx context.Context, tx *sql.Tx, part int, how touch)
 		return nil
 	}
 	w.gather(part, keep)
+	return w.store(ctx, tx, part, how)
+}
+
+// store writes the entries at hand, and the ids where members came or went.
+func (w *partWriter) store(ctx context.Context, tx *sql.Tx, part int, how touch) error {
 	fields := w.rows.sealed(checksum(w.entries, 0))
 	if how&touchMembers == 0 {
 		result, err := tx.ExecContext(ctx, `UPDATE stream_parts SET entries = $1, fields = $2 WHERE stream_id = $3 AND part = $4`,
@@ -121,12 +146,12 @@ func (w *partWriter) write(ctx context.Context, tx *sql.Tx, part int, how touch)
 func (w *partWriter) gather(part int, keep []record) {
 	w.base.settle(part, w.next.Bits, &w.stored.list, &w.sorter)
 	w.entries, w.ids = w.entries[:0], w.ids[:0]
-	w.rows.begin()
+	w.rows.begin(len(w.rows.Names))
 	add := func(l *list, r record) {
 		w.entries = appendEntry(w.entries, r.place, r.fingerprint)
 		w.ids = append(w.ids, l.id(r)...)
 		if l == &w.kept {
-			w.rows.addUnknown()
+			w.rows.addRow(nil)
 		} else {
 			w.rows.add(w.stored, r)
 		}

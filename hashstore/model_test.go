@@ -27,14 +27,18 @@ func TestPollsAgreeWithModel(t *testing.T) {
 				t.Run(fmt.Sprintf("%s/parts of %d", name, partSize), func(t *testing.T) {
 					for seed := range uint64(2) {
 						m := newModel(t, db, place, partSize, seed)
-						for range 130 {
+						for range 180 {
+							if m.live(); m.random.IntN(3) == 0 {
+								m.partial()
+								continue
+							}
 							m.poll()
 						}
 						if partSize == 8 && len(m.bits) < 4 {
 							t.Errorf("seed %d: numbers of parts seen: %v", seed, slices.Sorted(maps.Keys(m.bits)))
 						}
-						if m.folds < 5 || m.runs < 20 {
-							t.Errorf("seed %d: %d folds, %d runs", seed, m.folds, m.runs)
+						if m.folds < 5 || m.runs < 20 || m.partialFolds < 5 || m.partialRuns < 10 {
+							t.Errorf("seed %d: %d folds, %d runs, after partial listings %d and %d", seed, m.folds, m.runs, m.partialFolds, m.partialRuns)
 						}
 					}
 				})
@@ -55,6 +59,8 @@ type model struct {
 	bits         map[int]bool
 	polls        int
 	folds, runs  int
+
+	partialFolds, partialRuns int
 }
 
 func newModel(t *testing.T, db *migrations.DB, place func(string) uint64, partSize int, seed uint64) *model {
@@ -82,9 +88,8 @@ func (m *model) live() {
 	}
 }
 
-// listed is what a poll sees: now and then not all that is there.
-func (m *model) listed() contents {
-	c := maps.Clone(m.there)
+// seen is what a poll sees of c: now and then not all.
+func (m *model) seen(c contents) contents {
 	if m.random.IntN(6) == 0 {
 		for _, id := range slices.Sorted(maps.Keys(c)) {
 			if m.random.IntN(8) == 0 {
@@ -114,8 +119,7 @@ func (m *model) listed() contents {
 func (m *model) poll() {
 	t, ctx := m.t, m.t.Context()
 	t.Helper()
-	m.live()
-	listed := m.listed()
+	listed := m.seen(maps.Clone(m.there))
 	st := must[State](t)(m.store.Load(ctx, m.stream))
 	listing := listingOf(listed, m.place, m.random)
 	d := must[*Difference](t)(m.store.Compare(ctx, st, listing))
@@ -143,15 +147,17 @@ func (m *model) poll() {
 		t.Fatalf("unchanged: %v", d.Unchanged())
 	}
 
-	if m.random.IntN(10) == 0 {
-		m.rebase(st, d, listed)
-		return
-	}
+	rebase := m.random.IntN(10) == 0
 	keep := m.random.Uint64() >> uint(m.random.IntN(2)*63) // of all places, some or one in two
 	deleted := func(place uint64) bool { return place*2654435761>>3 >= keep>>3 }
-	if _, err := m.store.Commit(ctx, st, d, Commit{Recipe: "r", Delete: deleted}); err != nil {
-		t.Fatal(err)
+	commit := Commit{Recipe: "r", Delete: deleted}
+	if rebase { // the same records, with other fingerprints
+		for id, fingerprint := range listed {
+			listed[id] = fingerprint*0x9e3779b97f4a7c15 | 1
+		}
+		commit.Rebase = listingOf(listed, m.place, m.random)
 	}
+	must[int](t)(m.store.Commit(ctx, st, d, commit))
 	for _, id := range missing {
 		if deleted(m.place(id)) {
 			delete(m.known, id)
@@ -161,16 +167,53 @@ func (m *model) poll() {
 	m.check(st)
 }
 
-// rebase stores the same records with other fingerprints.
-func (m *model) rebase(st State, d *Difference, listed contents) {
-	m.t.Helper()
-	m.known = contents{}
-	for id, fingerprint := range listed {
-		m.known[id] = fingerprint*0x9e3779b97f4a7c15 | 1
+// partial is a poll that lists some records and is told of some that are gone: of some
+// of these it is not known, or they are listed all the same.
+func (m *model) partial() {
+	t, ctx := m.t, m.t.Context()
+	t.Helper()
+	few := contents{}
+	for _, id := range slices.Sorted(maps.Keys(m.there)) {
+		if m.there[id] != m.known[id] && m.random.IntN(2) == 0 || m.random.IntN(20) == 0 {
+			few[id] = m.there[id]
+		}
 	}
-	c := Commit{Recipe: "r", Delete: always, Rebase: listingOf(m.known, m.place, m.random)}
-	must[int](m.t)(m.store.Commit(m.t.Context(), st, d, c))
+	listed, gone := m.seen(few), contents{someID(m.random): 1}
+	for _, id := range slices.Sorted(maps.Keys(m.known)) {
+		if _, there := m.there[id]; !there && m.random.IntN(2) == 0 || m.random.IntN(60) == 0 {
+			gone[id] = 1
+		}
+	}
+	st := must[State](t)(m.store.Load(ctx, m.stream))
+	d := must[*Difference](t)(m.store.ComparePartial(ctx, st, listingOf(listed, m.place, m.random), listingOf(gone, m.place, m.random)))
+	var created, updated, missing []string
+	for id, fingerprint := range listed {
+		if old, ok := m.known[id]; !ok {
+			created = append(created, id)
+		} else if old != fingerprint {
+			updated = append(updated, id)
+		}
+	}
+	for id := range gone {
+		_, known := m.known[id]
+		if _, there := listed[id]; known && !there {
+			missing = append(missing, id)
+		}
+	}
+	m.expect("created", ids(d.Created()), created)
+	m.expect("updated", ids(d.Updated()), updated)
+	m.expect("missing", ids(d.Missing()), missing)
+	deleted := func(place uint64) bool { return place%3 > 0 }
+	must[int](t)(m.store.Commit(ctx, st, d, Commit{Recipe: "r", Delete: deleted}))
+	for _, id := range missing {
+		if deleted(m.place(id)) {
+			delete(m.known, id)
+		}
+	}
+	maps.Copy(m.known, listed)
+	folds, runs := m.folds, m.runs
 	m.check(st)
+	m.partialFolds, m.partialRuns = m.partialFolds+m.folds-folds, m.partialRuns+m.runs-runs
 }
 
 // check compares everything that is stored with the model.
@@ -194,7 +237,27 @@ func (m *model) check(before State) {
 	if len(m.known) > 0 {
 		m.expect("stored", ids(all.Missing()), slices.Collect(maps.Keys(m.known)))
 	}
+	m.walk()
 	m.sizes(st)
+}
+
+// walk reads the stream in ranges that begin where the one before has ended.
+func (m *model) walk() {
+	var walked []string
+	ranges := slices.Sorted(slices.Values([]uint64{m.random.Uint64(), m.random.Uint64(), m.random.Uint64(), 1<<64 - 1}))
+	from := uint64(0)
+	for _, to := range ranges {
+		items := must[[]Item](m.t)(m.store.Walk(m.t.Context(), m.stream, from, to))
+		for i, item := range items {
+			if item.Place != m.place(item.ID) || item.Place < from || item.Place > to || i > 0 && items[i-1].Place > item.Place {
+				m.t.Fatalf("walked %+v from %x to %x", item, from, to)
+			}
+			walked = append(walked, item.ID)
+		}
+		from = to + 1
+	}
+	slices.Sort(walked)
+	m.expect("walked", walked, slices.Collect(maps.Keys(m.known)))
 }
 
 // sizes checks the book-keeping that decides about folds.

@@ -30,15 +30,20 @@ func (c *comparison) compareByID(p pending, ids []byte) error {
 		at := find(known[r.place], c.listing.id(r))
 		if at < 0 {
 			c.created = append(c.created, position)
+			c.gain(p.part, r.fingerprint)
 			continue
 		}
 		if known[r.place][at].fingerprint != r.fingerprint {
 			c.updated = append(c.updated, position)
+			c.gain(p.part, r.fingerprint-known[r.place][at].fingerprint)
 		}
 		known[r.place] = slices.Delete(known[r.place], at, at+1)
 	}
 	for place, gone := range known {
 		for _, k := range gone {
+			if c.partial != nil && !c.gone[string(k.id)] {
+				continue
+			}
 			c.missing.add(place, k.fingerprint, k.id)
 		}
 	}
@@ -57,6 +62,7 @@ func (c *comparison) restoreOrder() {
 type knownID struct {
 	id          []byte
 	fingerprint uint64
+	row         []uint16 // digests of its fields; nil: not known, or not asked for
 }
 
 func find(known []knownID, id []byte) int {
@@ -69,7 +75,7 @@ func (c *comparison) knowByID(p pending, ids []byte) (map[uint64][]knownID, erro
 	for i := range p.size {
 		id, rest, _ := cutID(ids)
 		e := entryAt(p.entries, i)
-		known[e.Place], ids = append(known[e.Place], knownID{bytes.Clone(id), e.Fingerprint}), rest
+		known[e.Place], ids = append(known[e.Place], knownID{id: bytes.Clone(id), fingerprint: e.Fingerprint}), rest
 	}
 	for _, r := range c.runs.part(p.part) {
 		there, at := known[r.place], 0

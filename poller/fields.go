@@ -142,9 +142,9 @@ type sifted struct {
 }
 
 // sift drops from what was compared by the former recipe the updates that the present one
-// ignores.
-func (pl *plan) sift(d *hashstore.Difference) difference {
-	if pl.former == nil || pl.formerFields == nil {
+// ignores, where a storm is held: whoever has seen it and ignores its fields has decided.
+func (pl *plan) sift(d *hashstore.Difference, before doubts) difference {
+	if pl.former == nil || pl.formerFields == nil || len(before.stormed) == 0 {
 		return d
 	}
 	s := sifted{difference: d, means: func(item hashstore.Item) bool {

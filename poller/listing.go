@@ -40,7 +40,7 @@ func (p *Poller) plan(c *claim) (*plan, error) {
 		return nil, err
 	}
 	target := providers.Target{BaseURL: c.account.baseURL, Credentials: credentials, PageSize: c.account.pageSize}
-	client, err := p.open(connector, target, providers.Options{HTTP: p.HTTP, UserAgent: p.UserAgent, Budget: p.budget(c, connector)})
+	client, err := p.open(connector, target, providers.Options{HTTP: p.HTTP, UserAgent: p.UserAgent, Budget: p.budget(c, connector), Tokens: p.tokens(c.account.id)})
 	if err != nil {
 		return nil, fmt.Errorf("open connector: %w", err)
 	}

@@ -34,12 +34,12 @@ func (h TypeHealth) Streams() int {
 
 // stateOf is Stream.State in SQL, of the streams s, accounts a and doubts d.
 const stateOf = `CASE WHEN s.paused OR a.state = 'paused' THEN 'paused' WHEN a.state = 'needs_attention' THEN 'needs_attention'
-	WHEN length(d.quarantined) > 0 THEN 'quarantined' WHEN s.failures > 0 THEN 'failing' WHEN s.last_complete_at IS NULL THEN 'new' ELSE 'ok' END`
+	WHEN length(d.quarantined) + length(d.stormed) > 0 THEN 'quarantined' WHEN s.failures > 0 THEN 'failing' WHEN s.last_complete_at IS NULL THEN 'new' ELSE 'ok' END`
 
 // isLate says in SQL that a stream that should be polled is not; parameter is lateAfter
 // in microseconds, negative.
 func (k *core) isLate(parameter string) string {
-	return `(coalesce(s.next_poll_at < ` + k.after(parameter) + `, false) AND s.failures = 0 AND NOT s.paused AND a.state = 'active' AND coalesce(length(d.quarantined), 0) = 0)`
+	return `(coalesce(s.next_poll_at < ` + k.after(parameter) + `, false) AND s.failures = 0 AND NOT s.paused AND a.state = 'active' AND coalesce(length(d.quarantined) + length(d.stormed), 0) = 0)`
 }
 
 // Health tells how a project's streams are, by record type.

@@ -105,7 +105,7 @@ func (a *attempt) run(ctx context.Context) (err error) {
 		return a.succeed(ctx, a.DB, doubts{})
 	}
 	f.fields = changedFieldsOf(d)
-	f.difference, f.listed, f.onePage = a.sift(d), a.result.Records, w.onePage(state.Records)
+	f.difference, f.listed, f.onePage = a.sift(d, a.before), a.result.Records, w.onePage(state.Records)
 	return a.judge(ctx, state, d, w, f)
 }
 

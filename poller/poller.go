@@ -134,6 +134,8 @@ type Poller struct {
 
 	mu      sync.Mutex
 	budgets map[string]*providers.Budget // by account id
+
+	tokenStores map[string]*tokenStore // by account id
 }
 
 // New returns a Poller. Nothing happens until Run or Poll is called.
@@ -143,6 +145,8 @@ func New(c Config) *Poller {
 		owner:   rand.Text(),
 		wake:    make(chan struct{}, 1),
 		budgets: map[string]*providers.Budget{},
+
+		tokenStores: map[string]*tokenStore{},
 		open: func(c *providers.Connector, t providers.Target, o providers.Options) (lister, error) {
 			return c.Open(t, o)
 		},

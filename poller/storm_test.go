@@ -33,6 +33,9 @@ func TestStormIsHeld(t *testing.T) {
 				t.Fatalf("poll %d: %+v", n, q)
 			}
 		}
+		if sums, err := r.streams.Sums(t.Context()); err != nil || len(sums) != 1 || sums[0].States[StreamQuarantined] != 1 || sums[0].Quarantined != 150 {
+			t.Fatalf("summed up: %+v, %v", sums, err)
+		}
 		people[0]["name"] = "renamed"
 		people = append(people, newRoster(151)[150])
 		if got := r.poll(a); got.Quarantined != 150 || got.Events != 0 {

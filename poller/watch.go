@@ -46,7 +46,7 @@ type StreamSum struct {
 	Records     int64          // in the last complete listings
 	Largest     int64          // of these listings
 	Suspected   int64          // records
-	Quarantined int64          // records that are missing, held
+	Quarantined int64          // records that are missing or updated, and held
 	Age         time.Duration  // of the oldest last complete listing; of a stream that has none, of its account
 	Delay       time.Duration  // longest that a poll has been due and not begun, though nothing keeps it
 }
@@ -56,7 +56,7 @@ func (s *Streams) Sums(ctx context.Context) ([]StreamSum, error) {
 	active := `CASE WHEN s.paused OR a.state <> 'active' THEN NULL ELSE `
 	rows, err := s.DB.QueryContext(ctx, `SELECT provider, record_type, state, count(*), sum(records), max(records), sum(suspected), sum(quarantined),
 			coalesce(max(`+s.nowMicros+` - listed), 0), coalesce(max(`+s.nowMicros+` - due), 0)
-		FROM (SELECT a.provider, s.record_type, s.records, coalesce(length(d.suspected) / 8, 0) AS suspected, coalesce(length(d.quarantined) / 8, 0) AS quarantined,
+		FROM (SELECT a.provider, s.record_type, s.records, coalesce(length(d.suspected) / 8, 0) AS suspected, coalesce((length(d.quarantined) + length(d.stormed)) / 8, 0) AS quarantined,
 				`+stateOf+` AS state,
 				`+active+s.micros("coalesce(s.last_complete_at, a.created_at)")+` END AS listed,
 				`+active+`CASE WHEN s.next_poll_at < `+s.now+` AND coalesce(s.lease_until < `+s.now+`, true) AND coalesce(a.blocked_until < `+s.now+`, true)

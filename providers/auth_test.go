@@ -2,18 +2,11 @@ package providers_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -24,6 +17,7 @@ import (
 	"time"
 
 	"github.com/synthook/synthook/providers"
+	"github.com/synthook/synthook/providers/emulator"
 )
 
 const client = "credentials:\n  - name: client_id\n  - name: client_secret\n"
@@ -284,27 +278,9 @@ func TestSession(t *testing.T) {
 	}
 }
 
-// clientCertificate makes a certificate of acme and its key, in PEM.
-func clientCertificate(t *testing.T) (certificate, private string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "acme"}, NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs8, _ := x509.MarshalPKCS8PrivateKey(key)
-	certificate = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	private = string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}))
-	return certificate, private
-}
-
 // The provider may want a certificate of the account.
 func TestClientCertificate(t *testing.T) {
-	certificate, private := clientCertificate(t)
+	certificate, private := emulator.Certificate()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(r.TLS.PeerCertificates) != 1 || r.TLS.PeerCertificates[0].Subject.CommonName != "acme" {
 			w.WriteHeader(http.StatusUnauthorized)

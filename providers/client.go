@@ -1,7 +1,6 @@
 package providers
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -197,8 +196,7 @@ func (cl *Client) exists(ctx context.Context, s *stream, id string) (there bool,
 	if strings.Trim(id, ".") == "" || len(q.values.idParts) < len(s.records.id) {
 		return false, 0, errors.New("the id is not one that can be asked for")
 	}
-	var buffer bytes.Buffer
-	a, requests, err := cl.fetch(ctx, q, &buffer)
+	a, requests, err := cl.fetch(ctx, q, &room{})
 	if e, ok := errors.AsType[*Error](err); ok && e.Kind == NotFound {
 		return false, requests, nil
 	}

@@ -46,12 +46,15 @@ func (c condition) holds(a answer) bool {
 		value := a.header.Get(c.source.header)
 		return c.matches(value, value == "")
 	}
-	return c.of(a.document)
+	return c.met(a.document.get(c.source.path))
 }
 
 // of tells whether a record does.
 func (c condition) of(record gjson.Result) bool {
-	value := c.source.path.get(record)
+	return c.met(c.source.path.get(record))
+}
+
+func (c condition) met(value gjson.Result) bool {
 	return c.matches(value.String(), !value.Exists() || value.Type == gjson.Null)
 }
 

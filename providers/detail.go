@@ -1,7 +1,6 @@
 package providers
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -30,8 +29,8 @@ func (w *walk) details(ctx context.Context, s *sheet, page *Page) error {
 	group.SetLimit(w.cl.budget.concurrency())
 	for batch := range slices.Chunk(page.Records, w.stream.detail.batch) {
 		group.Go(func() error {
-			var buffer bytes.Buffer // the answers outlive the page's body
-			a, requests, err := w.cl.fetch(ctx, w.detailQuery(batch), &buffer)
+			var own room // the answers outlive the page's body
+			a, requests, err := w.cl.fetch(ctx, w.detailQuery(batch), &own)
 			mu.Lock()
 			defer mu.Unlock()
 			page.Requests += requests
@@ -83,7 +82,7 @@ func (w *walk) detailQuery(batch []Record) *query {
 // read takes the details of an answer.
 func (d *detail) read(a answer, batch []Record, known map[string][]byte) error {
 	if d.batch == 1 {
-		one := d.path.get(a.document)
+		one := a.document.get(d.path)
 		if !one.IsObject() {
 			return protocol("the detail of a record is not an object: check detail.path")
 		}
@@ -115,10 +114,10 @@ func joined(dst, listed, more []byte) []byte {
 		dst = append(append(append(dst, key.Raw...), ':'), value.Raw...)
 		return true
 	}
-	gjson.ParseBytes(more).ForEach(func(key, value gjson.Result) bool {
+	parsed(more).ForEach(func(key, value gjson.Result) bool {
 		own[key.Str] = true
 		return add(key, value)
 	})
-	gjson.ParseBytes(listed).ForEach(func(key, value gjson.Result) bool { return own[key.Str] || add(key, value) })
+	parsed(listed).ForEach(func(key, value gjson.Result) bool { return own[key.Str] || add(key, value) })
 	return append(dst, '}')
 }

@@ -3,8 +3,6 @@ package providers
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"math/rand/v2"
 	"mime"
 	"net/http"
@@ -22,13 +20,19 @@ type answer struct {
 	url      *url.URL // that was asked
 	location *url.URL // that a redirect points at
 	body     []byte
-	document gjson.Result // body, parsed; its texts are copies
+	document document     // the body; empty where it isn't sound JSON
 	last     gjson.Result // the last record of its page
+}
+
+// room is the memory of an answer.
+type room struct {
+	body  bytes.Buffer
+	spans []span
 }
 
 // fetch gets one answer: it waits for the account's budget, obeys the provider's limits,
 // and tries again what may pass. requests counts the tries.
-func (cl *Client) fetch(ctx context.Context, q *query, buffer *bytes.Buffer) (a answer, requests int, err error) {
+func (cl *Client) fetch(ctx context.Context, q *query, into *room) (a answer, requests int, err error) {
 	deadline := time.Now().Add(cl.maxWait)
 	var shows, refused access
 	for failures, throttles := 0, 0; ; {
@@ -47,11 +51,11 @@ func (cl *Client) fetch(ctx context.Context, q *query, buffer *bytes.Buffer) (a 
 			return answer{}, requests, err
 		}
 		requests++
-		a, failure := cl.send(ctx, r, buffer)
+		a, failure := cl.send(ctx, r, &into.body)
 		cl.budget.release()
 		throttled := false
 		if failure == nil {
-			failure, throttled = cl.judge(&a, q.grant != nil)
+			failure, throttled = cl.judge(&a, into, q.grant != nil)
 		}
 		if ctx.Err() != nil {
 			return answer{}, requests, context.Cause(ctx)
@@ -97,12 +101,14 @@ func (shown access) mayHaveEnded(status int) bool {
 
 // judge sorts an answer: nil for a good one. What throttles has no error. Where tokens
 // are given, the provider's API has no say.
-func (cl *Client) judge(a *answer, grant bool) (failure *Error, throttled bool) {
+func (cl *Client) judge(a *answer, into *room, grant bool) (failure *Error, throttled bool) {
 	good := a.status >= 200 && a.status <= 299
 	if good {
-		failure = a.parse()
-	} else if a.status != http.StatusNotModified && (grant || len(cl.errors.code) > 0) && json.Valid(a.body) {
-		a.document = gjson.ParseBytes(a.body)
+		failure = a.parse(into)
+	} else if a.status != http.StatusNotModified && (grant || len(cl.errors.code) > 0) {
+		if document, s := readDocument(a.body, into); s == sound {
+			a.document = document
+		}
 	}
 	if failure != nil || a.status == http.StatusNotModified {
 		return failure, false
@@ -166,22 +172,22 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // parse checks that an answer is JSON, whole. JSON that stops early was cut and may be
 // whole next time; other bad JSON stays so.
-func (a *answer) parse() *Error {
+func (a *answer) parse(into *room) *Error {
 	if a.status == http.StatusNoContent {
 		return nil
 	}
 	a.body = bytes.TrimPrefix(a.body, byteOrderMark)
-	if json.Valid(a.body) {
-		a.document = gjson.ParseBytes(a.body)
+	document, s := readDocument(a.body, into)
+	switch s {
+	case sound:
+		a.document = document
 		return nil
+	case cut:
+		return &Error{Kind: Transient, Detail: "the answer's JSON is cut short"}
 	}
 	media, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
 	if start := bytes.TrimLeft(a.body, " \t\r\n"); media == "text/html" || bytes.HasPrefix(start, []byte("<")) {
 		return protocol("the answer is a web page or XML, not JSON: check the base URL and the credentials")
-	}
-	syntax, ok := errors.AsType[*json.SyntaxError](json.Unmarshal(a.body, new(json.RawMessage)))
-	if !ok || syntax.Offset >= int64(len(a.body)) && strings.Contains(syntax.Error(), "unexpected end") {
-		return &Error{Kind: Transient, Detail: "the answer's JSON is cut short"}
 	}
 	return protocol("the answer is not valid JSON")
 }

@@ -145,14 +145,13 @@ func (d *decoder) variants(to *[]requestFile) kind {
 var shapes = []string{"list", "map", "one_or_list"}
 
 func recordsTable(d *decoder, r *recordsFile) (fields, []string) {
-	empty := d.textList(&r.empty)
 	return fields{
 		"path":  d.text(&r.path).doc("where the records are: data.items; * stands for each element or value; default: the whole answer"),
 		"shape": d.word(&r.shape, shapes...).doc("list; map: the values of an object; one_or_list: a record alone is a list of one"),
 		"id":    d.textList(&r.id).doc("where a record's id is; several paths make one id"),
 		"merge": d.text(&r.merge).doc("an object inside the record whose fields become the record's own: attributes"),
 		"value": d.text(&r.value).doc("a key: what is merged is wrapped, and its value is here"),
-		"empty": kind{schema: empty.schema, read: d.list(d.emptyWord(&r.empty))}.doc("what else means an empty page: null, missing, no_content, not_found"),
+		"empty": kind{schema: fixed(oneOrMany(schema{"enum": []any{nil, "null", "missing", "no_content", "not_found"}})), read: d.list(d.emptyWord(&r.empty))}.doc("what else means an empty page: null, missing, no_content, not_found"),
 	}, nil
 }
 

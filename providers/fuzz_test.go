@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -105,6 +106,31 @@ func FuzzParse(f *testing.F) {
 		for _, p := range problems {
 			if p.Line < 1 || p.Column < 1 || p.Message == "" {
 				t.Errorf("problem without a place: %v", p)
+			}
+		}
+	})
+}
+
+// The check agrees with encoding/json, and what it calls cut is the beginning of something
+// sound or wrong further on.
+func FuzzCheck(f *testing.F) {
+	for _, seed := range []string{
+		`{"a":[1,-0.5e+3,true,false,null,"x\u00e9\\\""],"b":{}}`, `[]`, ` 7 `, `"`, `{"a"`, `{"a":`, `[1,`, `[1,]`, `{,}`, `01`, `-`, `1.`, `1e`, `nul`, `"\u12"`, `"\x"`,
+		"\"\x01\"", `{"a":1}}`, `[[[[]]]]`, `"12345678\"`, `"a long text with nothing special in it, then é"`, "[\"\x7f\xff\"]", `"\uD83D"`, `{"a":1 "b":2}`, `[1 2]`, "\ufeff1", `"\u00GG"`, `"\u002\"`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got := check(data)
+		if want := json.Valid(data); (got == sound) != want {
+			t.Fatalf("%q: %d, valid: %v", data, got, want)
+		}
+		if got == sound && len(data) > 0 && (data[0] == '{' || data[0] == '[') {
+			whole := bytes.TrimSpace(data)
+			for i := range whole {
+				if s := check(whole[:i]); s != cut && i > 0 {
+					t.Fatalf("%q, the beginning of %q: %d", whole[:i], whole, s)
+				}
 			}
 		}
 	})

@@ -1,7 +1,6 @@
 package providers
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -27,7 +26,7 @@ type listing struct {
 
 // sheet is the memory of one page.
 type sheet struct {
-	body    bytes.Buffer
+	room
 	records []Record
 	arena   []byte // of records that were written anew
 }

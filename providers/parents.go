@@ -5,7 +5,6 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/tidwall/gjson"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -138,7 +137,7 @@ func (l *listing) parents(ctx context.Context, p *parent, v scope) ([]family, er
 			key := r.ID
 			if p.key.json != "" {
 				var err error
-				if key, err = idPart(gjson.ParseBytes(r.Raw), p.key); err != nil {
+				if key, err = idPart(parsed(r.Raw), p.key); err != nil {
 					return protocol("a parent's key can't be read: %s", err)
 				}
 			}

@@ -159,7 +159,9 @@ func TestEventNames(t *testing.T) {
 		hris_employees.created hris_employees.updated hris_employees.deleted
 		hris_employments.created hris_employments.updated hris_employments.deleted
 		ats_interviews.created ats_interviews.updated ats_interviews.deleted
-		ats_job_postings.created ats_job_postings.updated ats_job_postings.deleted`)
+		ats_job_postings.created ats_job_postings.updated ats_job_postings.deleted
+		ats_jobs.created ats_jobs.updated ats_jobs.deleted
+		hris_time_off.created hris_time_off.updated hris_time_off.deleted`)
 	if diff := cmp.Diff(want, catalog.EventNames()); diff != "" {
 		t.Error(diff)
 	}

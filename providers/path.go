@@ -16,6 +16,7 @@ import (
 type path struct {
 	text string
 	json string // the same for gjson
+	keys []string
 }
 
 func parsePath(text string) (path, error) {
@@ -37,7 +38,7 @@ func pathOf(keys []string) path {
 	for i, key := range keys {
 		escaped[i] = gjson.Escape(key)
 	}
-	return path{strings.Join(keys, "."), strings.Join(escaped, ".")}
+	return path{strings.Join(keys, "."), strings.Join(escaped, "."), slices.Clone(keys)}
 }
 
 // splitPath splits at dots; \. is a dot inside a key and \\ a backslash.
@@ -117,11 +118,13 @@ func (s source) scalar(a answer) (string, bool, error) {
 		value := a.header.Get(s.header)
 		return value, value != "", nil
 	}
-	document := a.document
+	value := gjson.Result{}
 	if s.last {
-		document = a.last
+		value = s.path.get(a.last)
+	} else {
+		value = a.document.get(s.path)
 	}
-	switch value := s.path.get(document); value.Type {
+	switch value.Type {
 	case gjson.Null, gjson.False:
 		return "", false, nil
 	case gjson.String:

@@ -142,7 +142,28 @@ func (r *records) each(a answer, visit func(spot) error) error {
 		}
 		return nil
 	}
-	return r.within(a.document, spot{}, r.path, visit)
+	if err := r.plausible(a.document); err != nil {
+		return err
+	}
+	w := within{&a.document, r, visit}
+	return w.at(a.document.root(), spot{}, r.path)
+}
+
+// plausible refuses answers in which nothing is found, and which are no lists either: a
+// text, where the list is below a key, and an object, where * stands for a list's elements.
+func (r *records) plausible(d document) error {
+	root := d.root()
+	if root < 0 {
+		return nil
+	}
+	kind, below := d.data[root], len(r.path[0].keys) > 0
+	switch {
+	case below && kind != '{' && kind != '[' && kind != 'n':
+		return protocol("the answer is neither an object nor a list")
+	case !below && len(r.path) > 1 && kind == '{' && r.shape != "map":
+		return protocol("the answer is an object, where a list is expected")
+	}
+	return nil
 }
 
 // paged is what pages count: the records of a page, or, with * in the path, the elements
@@ -152,49 +173,64 @@ func (r *records) paged(a answer, n int) int {
 		return n
 	}
 	n = 0
-	_ = over(r.path[0].get(a.document), func(_, _ gjson.Result) error {
-		n++
-		return nil
-	})
+	w := within{document: &a.document}
+	if container := w.document.find(w.document.root(), r.path[0].keys); container >= 0 {
+		_ = w.over(container, func(string, int) error {
+			n++
+			return nil
+		})
+	}
 	return n
 }
 
-// within visits the records below a value: at all *, then as the shape says.
-func (r *records) within(value gjson.Result, at spot, path []path, visit func(spot) error) error {
-	container := path[0].get(value)
-	where := cmp.Or(r.text, "the answer")
+// within visits the records of a document.
+type within struct {
+	document *document
+	records  *records
+	visit    func(spot) error
+}
+
+// at visits the records below the value at a place: at all *, then as the shape says.
+func (w within) at(place int, s spot, path []path) error {
+	container := w.document.find(place, path[0].keys)
+	if container < 0 {
+		return w.records.none(gjson.Result{})
+	}
+	kind := w.document.data[container]
 	if len(path) == 1 {
-		at.record = container
-		return r.shaped(at, where, visit)
+		return w.shaped(container, s)
 	}
-	if !container.IsArray() && !container.IsObject() {
-		return r.none(container, where)
+	if kind != '[' && kind != '{' {
+		return w.records.none(w.document.value(container))
 	}
-	return over(container, func(key, element gjson.Result) error {
-		inner := spot{key: cmp.Or(key.Str, at.key), around: append(at.around[:len(at.around):len(at.around)], element)}
-		return r.within(element, inner, path[1:], visit)
+	return w.over(container, func(key string, element int) error {
+		inner := spot{key: cmp.Or(key, s.key), around: append(s.around[:len(s.around):len(s.around)], w.document.value(element))}
+		return w.at(element, inner, path[1:])
 	})
 }
 
 // shaped visits the records of one container.
-func (r *records) shaped(at spot, where string, visit func(spot) error) error {
-	container := at.record
-	one := container.IsObject() && r.shape == "one_or_list"
-	switch {
-	case one:
-		return visit(at)
-	case container.IsArray(), container.IsObject() && r.shape == "map":
-		return over(container, func(key, record gjson.Result) error {
-			return visit(spot{record, cmp.Or(key.Str, at.key), at.around})
-		})
-	default:
-		return r.none(container, where)
+func (w within) shaped(container int, s spot) error {
+	object, list := w.document.data[container] == '{', w.document.data[container] == '['
+	if object && w.records.shape == "one_or_list" {
+		s.record = w.document.value(container)
+		return w.visit(s)
 	}
+	if !list && (!object || w.records.shape != "map") {
+		return w.records.none(w.document.value(container))
+	}
+	return w.over(container, func(key string, record int) error {
+		return w.visit(spot{w.document.value(record), cmp.Or(key, s.key), s.around})
+	})
 }
 
-func over(container gjson.Result, do func(key, value gjson.Result) error) error {
+func (w within) over(container int, do func(key string, value int) error) error {
 	var err error
-	container.ForEach(func(key, value gjson.Result) bool {
+	w.document.over(container, func(name []byte, value int) bool {
+		key := ""
+		if name != nil {
+			key = unquoted(name)
+		}
 		err = do(key, value)
 		return err == nil
 	})
@@ -203,7 +239,8 @@ func over(container gjson.Result, do func(key, value gjson.Result) error) error 
 
 // none is for what is no list: an error, unless the connector says that it stands for an
 // empty one.
-func (r *records) none(container gjson.Result, where string) error {
+func (r *records) none(container gjson.Result) error {
+	where := cmp.Or(r.text, "the answer")
 	switch {
 	case !container.Exists() && r.empty["missing"], container.Exists() && container.Type == gjson.Null && r.empty["null"]:
 		return nil

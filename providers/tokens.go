@@ -1,7 +1,6 @@
 package providers
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -178,8 +177,7 @@ func (cl *Client) ask(ctx context.Context, g *grant) error {
 	if g.ownAddress {
 		q.address, _ = g.address(cl.lookup) // checked when the account was opened
 	}
-	var buffer bytes.Buffer
-	a, requests, err := cl.fetch(ctx, q, &buffer)
+	a, requests, err := cl.fetch(ctx, q, &room{})
 	cl.keeper.requests += requests
 	if err != nil {
 		return grantError(g, err)
@@ -293,7 +291,7 @@ func grantError(g *grant, err error) error {
 var oauthErrors = []string{"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope"}
 
 func oauthError(a answer) string {
-	if code := a.document.Get("error").String(); slices.Contains(oauthErrors, code) {
+	if code := a.document.get(pathOf([]string{"error"})).String(); slices.Contains(oauthErrors, code) {
 		return ", " + code
 	}
 	return ""

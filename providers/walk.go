@@ -77,7 +77,7 @@ func (w *walk) query() *query {
 // next reads one page; more is false after the last.
 func (w *walk) next(ctx context.Context, s *sheet) (page Page, more bool, err error) {
 	page.Capacity, page.Total = w.capacity(), -1
-	a, requests, err := w.cl.fetch(ctx, w.query(), &s.body)
+	a, requests, err := w.cl.fetch(ctx, w.query(), &s.room)
 	page.Requests = requests
 	if w.stands(err) {
 		return page, false, nil
@@ -137,7 +137,7 @@ func (w *walk) read(a *answer, s *sheet, page *Page) (n int, err error) {
 		var merged bool
 		if s.arena, merged = w.stream.records.merged(f.record, s.arena); merged {
 			raw = s.arena[from:]
-			f.record = gjson.ParseBytes(raw)
+			f.record = parsed(raw)
 		}
 		id, err := w.stream.records.recordID(f, w.scope.parent())
 		if err != nil {
@@ -342,7 +342,7 @@ func readFlag(s source, a answer) (bool, error) {
 	word := ""
 	if s.header != "" {
 		word = a.header.Get(s.header)
-	} else if value := s.path.get(a.document); value.IsBool() || value.Type == gjson.String {
+	} else if value := a.document.get(s.path); value.IsBool() || value.Type == gjson.String {
 		word = value.String()
 	}
 	if !slices.Contains([]string{"true", "false"}, word) {

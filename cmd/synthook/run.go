@@ -74,7 +74,7 @@ deleted webhooks, wire-compatible with StackOne's synthetic webhooks.`
 		}
 	}
 	add(groupStart, a.demoCommand(), a.serveCommand(), a.checkCommand(), a.migrateCommands())
-	add(groupManage, a.accountCommands(), a.streamCommands(), a.tuneCommand(), a.webhookCommands(), a.eventCommands(), a.replayCommands(), a.projectCommands(), a.apiKeyCommands())
+	add(groupManage, a.accountCommands(), a.streamCommands(), a.tuneCommand(), a.webhookCommands(), a.eventCommands(), a.replayCommands(), a.resyncCommand(), a.reconcileCommand(), a.projectCommands(), a.apiKeyCommands())
 	add(groupTools, a.providerCommands(), a.listenCommand(), a.signCommand(), a.verifyCommand(), a.benchCommands(), a.versionCommand())
 	root.AddCommand(exitCodesTopic(), environmentTopic())
 	root.SetHelpCommand(helpCommand())

@@ -16,7 +16,7 @@ func (a *app) webhookCommands() *cobra.Command {
 	return a.group("webhook COMMAND", "Webhooks: subscribers and their secrets", "",
 		a.webhookListCommand(), a.webhookCreateCommand(), a.webhookShowCommand(), a.webhookUpdateCommand(), a.webhookDeleteCommand(),
 		a.webhookStateCommand("enable", "Send to a webhook (again)"), a.webhookStateCommand("disable", "Stop sending to a webhook"),
-		a.webhookTestCommand(), a.webhookRotateSecretCommand())
+		a.webhookTestCommand(), a.webhookRotateSecretCommand(), a.webhookSecretsCommand())
 }
 
 func (a *app) webhookListCommand() *cobra.Command {
@@ -45,7 +45,7 @@ func (a *app) webhookCreateCommand() *cobra.Command {
 		Use:   "create --url URL --event EVENT …",
 		Short: "Register a webhook; prints its secret",
 		Long: `Registers a webhook and prints its signing secret, which is not shown again. It starts
-with the next event of the log, or with the log's first (--from start).`,
+with the next event of the log, or anywhere in it (--from).`,
 		Example: `  synthook webhook create --url https://example.com/hooks --event 'hris_employees.*' --event ats_candidates.created
   synthook webhook create --url https://example.com/hooks --event '*' --from start --json`,
 		Args: arguments(),
@@ -54,8 +54,9 @@ with the next event of the log, or with the log's first (--from start).`,
 	flags := cmd.Flags()
 	flags.StringVar(&n.URL, "url", "", "URL to POST to; its query string is kept as it is")
 	flags.StringArrayVar(&n.Events, "event", nil, eventsUsage)
-	flags.StringVar(&n.From, "from", "", "Where in the log it starts: now (default) or start")
+	flags.StringVar(&n.From, "from", "", "Where in the log it starts: now (default), start, a time such as 2026-11-22T00:00:00Z, or the id of the first event to get")
 	secret := secretFlag(flags, "Signing secret; default: a generated one")
+	settings := bindWebhookSettings(flags)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		if n.URL == "" {
 			return usageError("--url is missing: where to POST events")
@@ -66,6 +67,7 @@ with the next event of the log, or with the log's first (--from start).`,
 		if n.Secret, err = secret.value(); err != nil {
 			return err
 		}
+		n.WebhookSettings = settings.given()
 		return askAndPrint(a, cmd, post(n, "v1", "webhooks"), describeWebhook)
 	}
 	return cmd
@@ -92,14 +94,15 @@ func (a *app) webhookShowCommand() *cobra.Command {
 func (a *app) webhookUpdateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "update WEBHOOK_ID",
-		Short:   "Change a webhook's URL or events",
-		Example: "  synthook webhook update WEBHOOK_ID --event 'hris_employees.*' --event ats_candidates.deleted",
+		Short:   "Change a webhook's URL, events or settings",
+		Example: "  synthook webhook update WEBHOOK_ID --event 'hris_employees.*' --event ats_candidates.deleted\n  synthook webhook update WEBHOOK_ID --rate 50 --field department --field manager",
 		Args:    arguments("WEBHOOK_ID"),
 	}
+	settings := bindWebhookSettings(cmd.Flags())
 	url := cmd.Flags().String("url", "", "URL to POST to")
 	events := cmd.Flags().StringArray("event", nil, eventsUsage+"; replaces the list")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		var update api.WebhookUpdate
+		update := api.WebhookUpdate{WebhookSettings: settings.given()}
 		if cmd.Flags().Changed("url") {
 			update.URL = url
 		}
@@ -107,7 +110,7 @@ func (a *app) webhookUpdateCommand() *cobra.Command {
 			update.Events = events
 		}
 		if !givesAny(cmd) {
-			return usageError("nothing to change: give --url or --event")
+			return usageError("nothing to change: give --url, --event or a setting (see --help)")
 		}
 		return askAndPrint(a, cmd, patch(update, "v1", "webhooks", args[0]), describeWebhook)
 	}
@@ -161,47 +164,14 @@ func (a *app) webhookTestCommand() *cobra.Command {
 	}
 }
 
-func (a *app) webhookRotateSecretCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "rotate-secret WEBHOOK_ID",
-		Short: "Add a secret, and later make it the active one",
-		Long: `In two steps: the first adds a secret and prints it; teach it to your consumer. The
-second (--activate) makes it the one that signs x-stackone-signature. Meanwhile, and for
-the overlap after, both sign webhook-signature. --now does both steps at once.`,
-		Example: `  synthook webhook rotate-secret WEBHOOK_ID
-  synthook webhook rotate-secret WEBHOOK_ID --activate
-  synthook webhook rotate-secret WEBHOOK_ID --now --overlap 1h`,
-		Args: arguments("WEBHOOK_ID"),
-	}
-	flags := cmd.Flags()
-	var rotation api.SecretRotation
-	secret := secretFlag(flags, "The new secret; default: a generated one")
-	activate := flags.Bool("activate", false, "Make the secret that was added the active one")
-	flags.BoolVar(&rotation.Activate, "now", false, "Add a secret and make it the active one at once")
-	flags.StringVar(&rotation.Overlap, "overlap", "", "How long the old one stays valid after; default 24h")
-	cmd.MarkFlagsMutuallyExclusive("activate", "now")
-	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		if rotation.Secret, err = secret.value(); err != nil {
-			return err
-		}
-		path := []string{"v1", "webhooks", args[0], "secrets"}
-		if !*activate {
-			return askAndPrint(a, cmd, post(rotation, path...), describeWebhook)
-		}
-		if rotation.Secret != "" {
-			return usageError("--activate takes no secret: it activates the one that was added")
-		}
-		return askAndPrint(a, cmd, post(api.SecretActivation{Overlap: rotation.Overlap}, append(path, "activate")...), describeWebhook)
-	}
-	return cmd
-}
-
 func describeWebhook(w io.Writer, h api.Webhook) {
 	field(w, "id", h.ID)
 	field(w, "project", h.ProjectID)
 	field(w, "URL", h.URL)
 	field(w, "events", strings.Join(h.Events, " "))
+	describeSettings(w, h.WebhookSettings)
 	field(w, "state", stateAndReason(h.State, h.DisabledReason))
+	field(w, "disabled at", momentOf(h.DisabledAt))
 	field(w, "last error", h.LastError)
 	field(w, "failing since", momentOf(h.FailingSince))
 	field(w, "next probe", momentOf(h.ProbeAt))

@@ -75,6 +75,7 @@ CREATE TABLE accounts (
     page_size         integer     NOT NULL DEFAULT 0 CHECK (page_size >= 0), -- 0: the connector's own
     state             text        NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'paused', 'needs_attention')),
     state_reason      text        NOT NULL DEFAULT '',
+    tokens            bytea,                           -- sealed: what the provider gave for the credentials; NULL: nothing yet
     blocked_until     timestamptz, -- the provider asked for silence until then
     created_at        timestamptz NOT NULL,
     updated_at        timestamptz NOT NULL
@@ -220,9 +221,18 @@ CREATE TABLE webhooks (
     project_id      text        NOT NULL REFERENCES projects (id),
     url             text        NOT NULL,
     events          text        NOT NULL, -- JSON array of event names and patterns
+    narrowed        text        NOT NULL DEFAULT '{}', -- JSON object: accounts, providers and changed fields that it takes alone; an absent list narrows nothing
+    concurrency     integer     NOT NULL DEFAULT 0 CHECK (concurrency BETWEEN 0 AND 256), -- attempts in flight; 0: the program's default
+    rate_limit      double precision NOT NULL DEFAULT 0 CHECK (rate_limit >= 0), -- attempts a second; 0: as many as go
+    ordered         boolean     NOT NULL DEFAULT true, -- an event waits for older ones of its record, also while they are retried
+    log_attempts    boolean     NOT NULL DEFAULT true,
+    keep_answers    boolean     NOT NULL DEFAULT false, -- the beginning of each answer stays with its attempt
     enabled         boolean     NOT NULL DEFAULT true,
     disabled_reason text        NOT NULL DEFAULT '',
+    disabled_at     timestamptz, -- when it was disabled last
+    notice_at       timestamptz, -- not NULL: the operator is owed a notice that it was disabled; when to send it (again)
     cursor_id       bigint      NOT NULL, -- every event of the log up to it is delivered, in retries, or not for this webhook
+    settled         bytea       NOT NULL DEFAULT '', -- events above cursor_id that need nothing any more: ascending, the distance from each to the next as a uvarint
     lease_owner     text        NOT NULL DEFAULT '',
     lease_until     timestamptz,
     fence           bigint      NOT NULL DEFAULT 0,
@@ -235,6 +245,14 @@ CREATE TABLE webhooks (
     updated_at      timestamptz NOT NULL
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
 CREATE INDEX webhooks_by_project ON webhooks (project_id, id);
+
+-- What a webhook took of the log, and from where on: tells what it never got.
+CREATE TABLE webhook_choices (
+    webhook_id text   NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+    after_id   bigint NOT NULL, -- of the events above it, up to the next row's
+    filter     text   NOT NULL, -- JSON object
+    PRIMARY KEY (webhook_id, after_id)
+);
 
 CREATE TABLE webhook_secrets (
     id         text        PRIMARY KEY,
@@ -249,47 +267,60 @@ CREATE UNIQUE INDEX webhook_secrets_one_active ON webhook_secrets (webhook_id) W
 -- Deliveries that left their cursor's way: refused on their own, or waiting behind one of the same record that was.
 CREATE TABLE retries (
     webhook_id  text        NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
-    event_id    bigint      NOT NULL,
+    event_id    bigint      NOT NULL, -- below 0: one of a resync or reconciliation, which is not in the log
     record_key  bigint      NOT NULL, -- hash of account, record type and record id: order is kept per record
     state       text        NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'dead')),
     attempts    integer     NOT NULL DEFAULT 0,
     due_at      timestamptz NOT NULL,
     last_error  text        NOT NULL DEFAULT '',
+    event       text        NOT NULL DEFAULT '', -- JSON object: an event that is not in the log
     created_at  timestamptz NOT NULL,
     PRIMARY KEY (webhook_id, event_id)
 );
 CREATE INDEX retries_due ON retries (webhook_id, due_at) WHERE state = 'pending';
 CREATE INDEX retries_by_record ON retries (webhook_id, record_key, event_id) WHERE state = 'pending';
 
+-- A row for each attempt: no key and no foreign key, which would cost more than the row. Those of a webhook that is deleted go with their age.
 CREATE TABLE attempts (
-    id             bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    webhook_id     text        NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
     event_id       bigint      NOT NULL,
     attempted_at   timestamptz NOT NULL,
-    duration_ms    bigint      NOT NULL,
+    response_bytes bigint      NOT NULL DEFAULT 0,
+    duration_ms    integer     NOT NULL,
     status         integer     NOT NULL DEFAULT 0, -- HTTP status; 0: no answer
+    webhook_id     text        NOT NULL,
     error          text        NOT NULL DEFAULT '', -- class: '', status, timeout, connect, tls, refused_address, redirect, …
-    response_bytes bigint      NOT NULL DEFAULT 0
-);
-CREATE INDEX attempts_by_event ON attempts (event_id, webhook_id);
-CREATE INDEX attempts_by_webhook ON attempts (webhook_id, id);
+    answer         text        NOT NULL DEFAULT '' -- its first KB, where the webhook keeps answers
+) WITH (autovacuum_vacuum_scale_factor = 0.05);
+CREATE INDEX attempts_by_event ON attempts (event_id);
+CREATE INDEX attempts_by_age ON attempts USING brin (attempted_at) WITH (pages_per_range = 32, autosummarize = on);
 
--- A replay is one more cursor over a range of the log.
+-- A replay is one more cursor over a range of the log; a resync and a reconciliation are cursors over the places of a stream's records.
 CREATE TABLE replays (
     id          text        PRIMARY KEY,
     webhook_id  text        NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
-    filter      text        NOT NULL, -- JSON object
-    cursor_id   bigint      NOT NULL, -- replayed up to here
+    kind        text        NOT NULL DEFAULT 'replay' CHECK (kind IN ('replay', 'resync', 'reconcile')),
+    filter      text        NOT NULL, -- JSON object; of a resync or reconciliation: the stream
+    cursor_id   bigint      NOT NULL, -- sent up to here
     until_id    bigint      NOT NULL, -- and ends here
     events      bigint      NOT NULL, -- that matched when it was made
     sent        bigint      NOT NULL DEFAULT 0,
-    state       text        NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done', 'cancelled')),
+    rate_limit  double precision NOT NULL DEFAULT 0 CHECK (rate_limit >= 0), -- events a second; 0: as many as go
+    state       text        NOT NULL DEFAULT 'running' CHECK (state IN ('collecting', 'running', 'done', 'cancelled')),
     created_at  timestamptz NOT NULL,
     finished_at timestamptz
 );
 CREATE INDEX replays_running ON replays (webhook_id) WHERE state = 'running';
 
+-- The ids that a consumer handed in for a reconciliation, by the first 8 bits of their places. They go when it ends.
+CREATE TABLE handed_ids (
+    replay_id text     NOT NULL REFERENCES replays (id) ON DELETE CASCADE,
+    part      smallint NOT NULL CHECK (part BETWEEN 0 AND 255),
+    seq       bigint   NOT NULL,
+    ids       bytea    NOT NULL, -- each its length as a uvarint and its bytes
+    PRIMARY KEY (replay_id, part, seq)
+);
+
 -- +goose Down
-DROP TABLE replays, attempts, retries, webhook_secrets, webhooks, event_chunks, stream_runs, stream_parts, stream_states,
+DROP TABLE handed_ids, replays, attempts, retries, webhook_secrets, webhook_choices, webhooks, event_chunks, stream_runs, stream_parts, stream_states,
     polls, doubts, streams, record_type_schedules, accounts, sessions, audit, idempotency_keys, api_keys, projects, installation;
 DROP SEQUENCE event_ids;

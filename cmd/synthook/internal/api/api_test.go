@@ -80,10 +80,12 @@ var routes = map[string]string{
 	"GET /v1/webhooks": "project", "POST /v1/webhooks": "project",
 	"GET /v1/webhooks/{webhook_id}": "project", "PATCH /v1/webhooks/{webhook_id}": "project", "DELETE /v1/webhooks/{webhook_id}": "project",
 	"POST /v1/webhooks/{webhook_id}/enable": "project", "POST /v1/webhooks/{webhook_id}/disable": "project", "POST /v1/webhooks/{webhook_id}/test": "project",
-	"POST /v1/webhooks/{webhook_id}/secrets": "project", "POST /v1/webhooks/{webhook_id}/secrets/activate": "project", "GET /v1/webhooks/{webhook_id}/secret": "admin",
+	"POST /v1/webhooks/{webhook_id}/secrets": "project", "POST /v1/webhooks/{webhook_id}/secrets/activate": "project",
+	"GET /v1/webhooks/{webhook_id}/secrets": "project", "POST /v1/webhooks/{webhook_id}/secrets/verify": "project", "POST /v1/webhooks/{webhook_id}/secrets/retire": "project", "GET /v1/webhooks/{webhook_id}/secret": "admin",
 	"GET /v1/events": "project", "GET /v1/events/{id}": "project",
-	"GET /v1/replays": "project", "POST /v1/replays": "project", "DELETE /v1/replays/{id}": "project",
-	"GET /v1/audit": "project",
+	"GET /v1/audit":   "project",
+	"GET /v1/replays": "project", "POST /v1/replays": "project", "GET /v1/replays/{id}": "project", "DELETE /v1/replays/{id}": "project",
+	"POST /v1/resyncs": "project", "POST /v1/reconciliations": "project", "POST /v1/reconciliations/{id}/ids": "project", "POST /v1/reconciliations/{id}/start": "project",
 }
 
 // The OpenAPI document describes exactly the routes there are, in JSON and in YAML, and

@@ -99,5 +99,6 @@ func showRecords(r poller.Records) CountedRecords { return CountedRecords{r.Coun
 
 // waits tells whether a request may take longer than the server's limits.
 func waits(r *http.Request) bool {
-	return r.URL.Query().Has("wait") || r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, doctorAction)
+	return r.URL.Query().Has("wait") ||
+		r.Method == http.MethodPost && (strings.HasSuffix(r.URL.Path, doctorAction) || strings.HasPrefix(r.URL.Path, reconciliationsPath+"/"))
 }

@@ -224,19 +224,34 @@ type FieldEvidence struct {
 	Of        int       `json:"of" doc:"In the listing."`
 }
 
+// WebhookSettings are how a webhook wants its deliveries. What is absent keeps its value,
+// or in a new webhook takes the default; an empty list narrows nothing.
+type WebhookSettings struct {
+	Concurrency *int      `json:"concurrency,omitempty" minimum:"0" maximum:"256" doc:"Attempts in flight at most; 0 (default): 16."`
+	RateLimit   *float64  `json:"rate_limit,omitempty" minimum:"0" maximum:"1000000" doc:"Attempts a second at most; 0 (default): as many as go."`
+	Ordered     *bool     `json:"ordered,omitempty" doc:"Default true: an event waits for older ones of its record, also while they are retried."`
+	LogAttempts *bool     `json:"log_attempts,omitempty" doc:"Default true: keep each attempt on record."`
+	KeepAnswers *bool     `json:"keep_answers,omitempty" doc:"Default false. Keep the first 1024 bytes of each answer with its attempt: only where your endpoint never answers with personal data."`
+	Accounts    *[]string `json:"accounts,omitempty" doc:"Only events of these accounts."`
+	Providers   *[]string `json:"providers,omitempty" doc:"Only events of accounts of these providers."`
+	Fields      *[]string `json:"fields,omitempty" doc:"Of updates, only those in which one of these fields changed, or of which it isn't known what changed. Created and deleted always pass."`
+}
+
 // Webhook is a subscriber. Secret is given in the answer to its creation and to a
 // rotation, and by GET …/secret to the admin.
 type Webhook struct {
-	ID             string     `json:"id"`
-	ProjectID      string     `json:"project_id"`
-	URL            string     `json:"url"`
-	Events         []string   `json:"events"`
+	ID        string   `json:"id"`
+	ProjectID string   `json:"project_id"`
+	URL       string   `json:"url"`
+	Events    []string `json:"events"`
+	WebhookSettings
 	Enabled        bool       `json:"enabled"`
 	DisabledReason string     `json:"disabled_reason,omitempty"`
+	DisabledAt     *time.Time `json:"disabled_at,omitempty"`
 	State          string     `json:"state" enum:"ok,down,disabled"`
 	LastError      string     `json:"last_error,omitempty"`
 	FailingSince   *time.Time `json:"failing_since,omitempty"`
-	ProbeAt        *time.Time `json:"probe_at,omitempty"`
+	ProbeAt        *time.Time `json:"probe_at,omitempty" doc:"Set while down: the next probe; one in the past is the first of those that come every 5 minutes."`
 	LastSuccessAt  *time.Time `json:"last_success_at,omitempty"`
 	Backlog        int64      `json:"backlog" doc:"Events of the log it has not got past yet."`
 	Retrying       int64      `json:"retrying"`
@@ -252,14 +267,16 @@ type Webhook struct {
 type NewWebhook struct {
 	URL    string   `json:"url" example:"https://example.com/hooks"`
 	Events []string `json:"events" minItems:"1"`
-	Secret string   `json:"secret,omitempty" doc:"Default: a generated one."`
-	From   string   `json:"from,omitempty" enum:"now,start" doc:"Where in the log it starts: now (default) or start."`
+	WebhookSettings
+	Secret string `json:"secret,omitempty" doc:"Default: a generated one."`
+	From   string `json:"from,omitempty" enum:"now,start" doc:"Where in the log it starts: now (default) or start."`
 }
 
 // WebhookUpdate changes what is present.
 type WebhookUpdate struct {
 	URL    *string   `json:"url,omitempty"`
 	Events *[]string `json:"events,omitempty" minItems:"1"`
+	WebhookSettings
 }
 
 // SecretRotation adds a secret. The old one signs x-stackone-signature until the new
@@ -273,6 +290,24 @@ type SecretRotation struct {
 // SecretActivation makes the added secret the active one.
 type SecretActivation struct {
 	Overlap string `json:"overlap,omitempty" example:"24h" doc:"How long the old one stays valid; default 24h."`
+}
+
+// WebhookSecret is a secret of a webhook, without its text.
+type WebhookSecret struct {
+	ID        string     `json:"id"`
+	State     string     `json:"state" enum:"waiting,active,retiring"`
+	CreatedAt time.Time  `json:"created_at"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"When a retiring one ends."`
+}
+
+// SecretVerification tells what the endpoint did with test events that one secret alone
+// has signed.
+type SecretVerification struct {
+	Verified        bool        `json:"verified" doc:"The consumer knows the secret that waits, and refuses one that nobody knows."`
+	AcceptsAnything bool        `json:"accepts_anything" doc:"It accepts any signature: nothing is proved, and anybody can send it events."`
+	Waiting         WebhookTest `json:"waiting"`
+	Active          WebhookTest `json:"active"`
+	Wrong           WebhookTest `json:"wrong"`
 }
 
 // WebhookTest is the outcome of a test event.
@@ -314,6 +349,7 @@ type Attempt struct {
 	Status        int       `json:"status"`
 	Error         string    `json:"error,omitempty"`
 	ResponseBytes int64     `json:"response_bytes"`
+	Answer        string    `json:"answer,omitempty" doc:"Its first 1024 bytes, where the webhook keeps answers."`
 }
 
 // NewReplay sends events of the log again.
@@ -322,12 +358,51 @@ type NewReplay struct {
 	Since      *time.Time `json:"since,omitempty"`
 	Until      *time.Time `json:"until,omitempty"`
 	EventID    string     `json:"event_id,omitempty"`
+	FirstEvent string     `json:"first_event,omitempty" doc:"Id of the event that the slice of the log begins with."`
+	LastEvent  string     `json:"last_event,omitempty" doc:"Id of the event that it ends with."`
 	Events     []string   `json:"events,omitempty"`
 	AccountID  string     `json:"account_id,omitempty"`
 	RecordType string     `json:"record_type,omitempty"`
 	RecordID   string     `json:"record_id,omitempty"`
+	Fields     []string   `json:"fields,omitempty" doc:"Only updates of which it is known that one of these fields changed."`
 	Dead       bool       `json:"dead,omitempty" doc:"Only deliveries that were given up."`
+	Missed     bool       `json:"missed,omitempty" doc:"Only what the webhook never got: from before its time, not subscribed to then, or given up; and not replayed since, as far as attempts are on record."`
+	RateLimit  float64    `json:"rate_limit,omitempty" minimum:"0" maximum:"1000000" doc:"Events a second at most; 0 (default): as many as go."`
 	DryRun     bool       `json:"dry_run,omitempty" doc:"Count, send nothing."`
+}
+
+// NewResync sends the present state of streams as created events.
+type NewResync struct {
+	WebhookID  string  `json:"webhook_id" minLength:"1"`
+	AccountID  string  `json:"account_id,omitempty" doc:"Default: every account."`
+	RecordType string  `json:"record_type,omitempty" doc:"Default: every record type."`
+	RateLimit  float64 `json:"rate_limit,omitempty" minimum:"0" maximum:"1000000" doc:"Events a second at most, of each stream; 0 (default): as many as go."`
+	DryRun     bool    `json:"dry_run,omitempty" doc:"Count, send nothing."`
+}
+
+// NewReconciliation begins one: ids are handed in next.
+type NewReconciliation struct {
+	WebhookID  string  `json:"webhook_id" minLength:"1"`
+	AccountID  string  `json:"account_id" minLength:"1"`
+	RecordType string  `json:"record_type" minLength:"1"`
+	RateLimit  float64 `json:"rate_limit,omitempty" minimum:"0" maximum:"1000000" doc:"Events a second at most; 0 (default): as many as go."`
+}
+
+// HandedIDs is how many ids a request has handed in.
+type HandedIDs struct {
+	IDs int64 `json:"ids"`
+}
+
+// ReconciliationStart compares, and sends what differs.
+type ReconciliationStart struct {
+	DryRun bool `json:"dry_run,omitempty" doc:"Compare and count, send nothing; more ids may be handed in after it."`
+}
+
+// Reconciliation is what the comparison found.
+type Reconciliation struct {
+	Replay
+	Created int64 `json:"created" doc:"Records that the consumer lacks."`
+	Deleted int64 `json:"deleted" doc:"Ids of the consumer that are gone."`
 }
 
 // ReplayResult says what a replay covers.
@@ -337,13 +412,17 @@ type ReplayResult struct {
 	Replays []Replay `json:"replays"`
 }
 
-// Replay is a cursor over a range of the log.
+// Replay is a cursor over a range of the log, or over the records of a stream.
 type Replay struct {
 	ID         string     `json:"id,omitempty"`
+	Kind       string     `json:"kind" enum:"replay,resync,reconcile"`
 	WebhookID  string     `json:"webhook_id"`
+	AccountID  string     `json:"account_id,omitempty" doc:"Of a resync or reconciliation."`
+	RecordType string     `json:"record_type,omitempty"`
 	Events     int64      `json:"events"`
 	Sent       int64      `json:"sent"`
-	State      string     `json:"state" enum:"dry_run,running,done,cancelled"`
+	RateLimit  float64    `json:"rate_limit,omitempty"`
+	State      string     `json:"state" enum:"dry_run,collecting,running,done,cancelled"`
 	CreatedAt  *time.Time `json:"created_at,omitempty"`
 	FinishedAt *time.Time `json:"finished_at,omitempty"`
 }

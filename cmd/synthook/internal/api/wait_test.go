@@ -61,7 +61,7 @@ func TestNews(t *testing.T) {
 func TestWhatMayTakeLong(t *testing.T) {
 	for target, want := range map[string]bool{
 		"GET /v1/events?wait=30s": true, "POST /v1/accounts/a/streams/employees/poll?wait=true": true,
-		"POST /v1/accounts/a/streams/employees/doctor": true, "GET /v1/accounts/doctor": false, "GET /v1/events": false,
+		"POST /v1/accounts/a/streams/employees/doctor": true, "POST /v1/reconciliations/rc_1/ids": true, "POST /v1/reconciliations": false, "GET /v1/accounts/doctor": false, "GET /v1/events": false,
 	} {
 		method, path, _ := strings.Cut(target, " ")
 		if got := waits(httptest.NewRequest(method, path, nil)); got != want {

@@ -2,7 +2,6 @@ package benchdispatch
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"net"
@@ -198,33 +197,4 @@ func processTicks(dir string) (ticks int64, ok bool) {
 	user, err1 := strconv.ParseInt(fields[11], 10, 64)
 	system, err2 := strconv.ParseInt(fields[12], 10, 64)
 	return user + system, err1 == nil && err2 == nil
-}
-
-// countRows makes SQLite count every row that is written from now on.
-func countRows(ctx context.Context, db *sql.DB) error {
-	rows, err := db.QueryContext(ctx, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'`)
-	if err != nil {
-		return fmt.Errorf("list tables: %w", err)
-	}
-	defer rows.Close()
-	statements := []string{`CREATE TABLE bench_rows (n integer NOT NULL)`, `INSERT INTO bench_rows VALUES (0)`}
-	for rows.Next() {
-		var table string
-		if err := rows.Scan(&table); err != nil {
-			return fmt.Errorf("list tables: %w", err)
-		}
-		for _, action := range []string{"insert", "update", "delete"} {
-			statements = append(statements, fmt.Sprintf(`CREATE TRIGGER "bench_%s_%s" AFTER %s ON "%s" BEGIN UPDATE bench_rows SET n = n + 1; END`, table, action, action, table))
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("list tables: %w", err)
-	}
-	_ = rows.Close()
-	for _, statement := range statements {
-		if _, err := db.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("count rows written: %w", err)
-		}
-	}
-	return nil
 }

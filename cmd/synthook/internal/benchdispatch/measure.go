@@ -3,16 +3,13 @@ package benchdispatch
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
 	"github.com/synthook/synthook/dispatch"
-	"github.com/synthook/synthook/migrations"
 )
 
 // measured is one run of one way.
@@ -54,7 +51,8 @@ func (b *bench) register(ctx context.Context) error {
 	}
 	create := func(project, url string) (webhook api.Webhook, err error) {
 		c := client.New(s.began.URL, adminKey, project)
-		return client.Send[api.Webhook](ctx, c, http.MethodPost, "/v1/webhooks", api.NewWebhook{URL: url, Events: []string{"*"}, Secret: dispatch.NewSecret()})
+		n := api.NewWebhook{URL: url, Events: []string{"*"}, Secret: dispatch.NewSecret(), WebhookSettings: api.WebhookSettings{LogAttempts: new(!b.NoAttempts)}}
+		return client.Send[api.Webhook](ctx, c, http.MethodPost, "/v1/webhooks", n)
 	}
 	projects := b.names()
 	if b.Parked > 0 {
@@ -203,88 +201,4 @@ func (a answer) perSecond() float64 {
 		return 0
 	}
 	return float64(a.Arrived-1) / time.Duration(a.Last-a.First).Seconds()
-}
-
-// countInSQLite is a run in which the database counts its rows, which takes it time.
-func (b *bench) countInSQLite(ctx context.Context) error {
-	if err := b.db.within(ctx, func(db *migrations.DB) error { return countRows(ctx, db.DB) }); err != nil {
-		return err
-	}
-	count := func() (n int64, err error) {
-		return n, b.db.within(ctx, func(db *migrations.DB) error {
-			return db.QueryRowContext(ctx, `SELECT n FROM bench_rows`).Scan(&n)
-		})
-	}
-	b.round++
-	if err := b.db.fill(ctx, b.events()); err != nil {
-		return err
-	}
-	before, err := count()
-	if err != nil {
-		return err
-	}
-	if err := b.expect(b.round, b.Events); err != nil {
-		return err
-	}
-	s, err := b.service(ctx, "")
-	if err != nil {
-		return err
-	}
-	if _, err := b.await(ctx, b.Events); err != nil {
-		return err
-	}
-	if _, err := s.stop(); err != nil {
-		return err
-	}
-	after, err := count()
-	b.ours[0].rows = after - before
-	return errors.Join(err, b.db.within(ctx, func(db *migrations.DB) error { return forgetRows(ctx, db.DB) }))
-}
-
-// latency is from the beginning of an event's commit to its first arrival.
-type latency struct {
-	all     []time.Duration // ascending
-	reached float64         // events a second
-}
-
-func (b *bench) measureLatency(ctx context.Context) error {
-	b.round++
-	events := max(1, int(b.RateFor.Seconds()*float64(b.Rate)))
-	if err := b.expect(b.round, events); err != nil {
-		return err
-	}
-	started, err := b.services(ctx, "")
-	if err != nil {
-		return err
-	}
-	appended, err := started[0].ask(order{Do: "append", Names: b.names(), Round: b.round, Events: events, Rate: b.Rate})
-	if err != nil {
-		return err
-	}
-	if _, err := b.await(ctx, events); err != nil {
-		return err
-	}
-	arrived, err := b.receiver.ask(order{Do: "arrivals"})
-	if err != nil {
-		return err
-	}
-	for i, at := range arrived.Times {
-		b.latency.all = append(b.latency.all, time.Duration(at-appended.Times[i]))
-	}
-	slices.Sort(b.latency.all)
-	b.latency.reached = appended.Reached
-	for _, s := range started {
-		if _, err := s.stop(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// at is the latency that a share of the deliveries stayed within.
-func (l latency) at(share float64) time.Duration {
-	if len(l.all) == 0 {
-		return 0
-	}
-	return l.all[min(len(l.all)-1, int(share*float64(len(l.all))))]
 }

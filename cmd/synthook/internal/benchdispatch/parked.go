@@ -2,7 +2,6 @@ package benchdispatch
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"net/http"
 
@@ -139,35 +138,11 @@ func (b *bench) drain(ctx context.Context) error {
 }
 
 func (db *database) retries(ctx context.Context) (n int64, err error) {
-	return n, db.within(ctx, func(opened *migrations.DB) error {
-		err := opened.QueryRowContext(ctx, `SELECT count(*) FROM retries`).Scan(&n)
-		if err != nil {
+	err = db.within(ctx, func(opened *migrations.DB) error {
+		if err := opened.QueryRowContext(ctx, `SELECT count(*) FROM retries`).Scan(&n); err != nil {
 			return fmt.Errorf("count retries: %w", err)
 		}
 		return nil
 	})
-}
-
-// forgetRows undoes countRows.
-func forgetRows(ctx context.Context, db *sql.DB) error {
-	rows, err := db.QueryContext(ctx, `SELECT name FROM sqlite_schema WHERE type = 'trigger' AND name LIKE 'bench%'`)
-	if err != nil {
-		return fmt.Errorf("list triggers: %w", err)
-	}
-	defer rows.Close()
-	statements := []string{`DROP TABLE bench_rows`}
-	for rows.Next() {
-		var trigger string
-		if err := rows.Scan(&trigger); err != nil {
-			return fmt.Errorf("list triggers: %w", err)
-		}
-		statements = append([]string{fmt.Sprintf(`DROP TRIGGER "%s"`, trigger)}, statements...)
-	}
-	_ = rows.Close()
-	for _, statement := range statements {
-		if _, err := db.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("stop counting rows: %w", err)
-		}
-	}
-	return rows.Err()
+	return n, err
 }

@@ -90,10 +90,15 @@ func List[T any](ctx context.Context, c *Client, path string, query url.Values) 
 	}
 }
 
-// Do calls a route. in and out may be nil. An answer that is no success is an *Error.
+// Do calls a route. in and out may be nil; an io.Reader is sent as text, as it is read.
+// An answer that is no success is an *Error.
 func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
-	var body io.Reader
-	if in != nil {
+	body, kind := io.Reader(nil), "application/json"
+	switch in := in.(type) {
+	case nil:
+	case io.Reader:
+		body, kind = in, "text/plain"
+	default:
 		data, err := json.Marshal(in)
 		if err != nil {
 			return fmt.Errorf("write request: %w", err)
@@ -107,7 +112,7 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", "synthook-client")
 	if in != nil {
-		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Content-Type", kind)
 	}
 	if c.key != "" {
 		request.Header.Set("Authorization", "Bearer "+c.key)

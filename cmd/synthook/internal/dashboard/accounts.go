@@ -281,7 +281,7 @@ func blameCredentials(message string, fields []credentialField) string {
 	}
 	var rest []string
 parts:
-	for _, part := range strings.Split(list, "; ") {
+	for part := range strings.SplitSeq(list, "; ") {
 		for i := range fields {
 			if slices.Contains(strings.FieldsFunc(part, func(r rune) bool { return r == ' ' || r == '"' }), fields[i].Name) {
 				fields[i].Wrong = part

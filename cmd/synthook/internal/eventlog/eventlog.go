@@ -1,4 +1,5 @@
-// Package eventlog lets dispatch read the event log that hashstore writes.
+// Package eventlog lets dispatch read the event log, and the records known of a stream,
+// that hashstore keeps.
 //
 // It owns how an entry of the one becomes an event of the other, and nothing else: the
 // two rooms don't know each other.
@@ -16,37 +17,80 @@ import (
 // Log is a dispatch.Log over a hashstore.Store.
 type Log struct{ Store *hashstore.Store }
 
+// scanLimit is how many events Read looks at, about, before it says how far it came.
+const scanLimit = 20_000
+
 // Read implements dispatch.Log.
 func (l Log) Read(ctx context.Context, projectID string, f dispatch.Filter, after, through int64, limit int) (events []dispatch.Event, covered int64, err error) {
+	covered = after
+	for scanned := 0; len(events) < limit && scanned < scanLimit; {
+		page, to, more, err := l.page(ctx, query(projectID, f, covered, through), limit)
+		if err != nil {
+			return nil, 0, err
+		}
+		scanned += len(page)
+		covered = to
+		for i, e := range page {
+			if !f.Match(e) {
+				continue
+			}
+			if events = append(events, e); len(events) == limit && (more || i < len(page)-1) {
+				return events, e.ID, nil
+			}
+		}
+		if !more {
+			break
+		}
+	}
+	return events, covered, nil
+}
+
+// page reads up to limit events that q selects, and tells how far that covers the log and
+// whether there may be more.
+func (l Log) page(ctx context.Context, q hashstore.EventQuery, limit int) (events []dispatch.Event, covered int64, more bool, err error) {
 	// The end of the log before it is read: what is appended meanwhile may be missed.
-	covered, err = l.Store.LastID(ctx)
-	if err != nil {
-		return nil, 0, err
+	if covered, err = l.Store.LastID(ctx); err != nil {
+		return nil, 0, false, err
 	}
-	if through > 0 {
-		covered = min(covered, through)
+	if q.Through > 0 {
+		covered = min(covered, q.Through)
 	}
-	covered = max(covered, after)
-	q := query(projectID, f, after, through)
+	covered = max(covered, q.After)
 	q.Limit = limit
 	found, err := l.Store.Events(ctx, q)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, false, err
 	}
-	if len(found) > 0 {
-		last := found[len(found)-1].ID
-		if covered = max(covered, last); len(found) == limit {
-			covered = last
-		}
+	if more = len(found) == limit; more {
+		covered = found[limit-1].ID
+	} else if len(found) > 0 {
+		covered = max(covered, found[len(found)-1].ID)
 	}
 	events, err = convert(found)
-	return events, covered, err
+	return events, covered, more, err
 }
 
 // Count implements dispatch.Log.
-func (l Log) Count(ctx context.Context, projectID string, f dispatch.Filter, after, through int64) (int64, error) {
-	return l.Store.Count(ctx, query(projectID, f, after, through))
+func (l Log) Count(ctx context.Context, projectID string, f dispatch.Filter, after, through int64) (n int64, err error) {
+	q := query(projectID, f, after, through)
+	if len(f.Accounts)+len(f.Providers)+len(f.Fields)+len(f.Changed) == 0 {
+		return l.Store.Count(ctx, q)
+	}
+	for more := true; more; {
+		var page []dispatch.Event
+		if page, q.After, more, err = l.page(ctx, q, countPage); err != nil {
+			return 0, err
+		}
+		for _, e := range page {
+			if f.Match(e) {
+				n++
+			}
+		}
+	}
+	return n, nil
 }
+
+const countPage = 5000
 
 // Last implements dispatch.Log.
 func (l Log) Last(ctx context.Context) (int64, error) { return l.Store.LastID(ctx) }
@@ -60,6 +104,7 @@ func (l Log) Get(ctx context.Context, ids []int64) ([]dispatch.Event, error) {
 	return convert(found)
 }
 
+// query is as much of a filter as the store can apply.
 func query(projectID string, f dispatch.Filter, after, through int64) hashstore.EventQuery {
 	return hashstore.EventQuery{
 		ProjectID: projectID, After: after, Through: through, Since: f.Since, Until: f.Until,
@@ -83,7 +128,7 @@ func convert(found []hashstore.Event) ([]dispatch.Event, error) {
 func Convert(e hashstore.Event) (dispatch.Event, error) {
 	event := dispatch.Event{
 		ID: e.ID, UID: e.UID, ProjectID: e.ProjectID, AccountID: e.AccountID,
-		Name: e.Name, RecordType: e.RecordType, RecordID: e.RecordID, OccurredAt: e.OccurredAt,
+		Name: e.Name, RecordType: e.RecordType, RecordID: e.RecordID, Provider: e.Provider, OccurredAt: e.OccurredAt, Fields: e.Fields,
 	}
 	if len(e.Details) > 0 {
 		event.Account = &dispatch.AccountDetails{}

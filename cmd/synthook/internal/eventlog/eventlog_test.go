@@ -28,6 +28,7 @@ func fill(t *testing.T, db *migrations.DB) eventlog.Log {
 			RecordType: "employees", RecordID: string(rune('0' + i)), OccurredAt: at.Add(time.Duration(i) * time.Second),
 		})
 	}
+	events[4].Fields, events[6].Fields, events[8].AccountID = []string{"title"}, []string{"title", "manager"}, "b"
 	events[0].Name, events[0].RecordType, events[0].RecordID = "account.created", "account", "a"
 	events[0].Details = json.RawMessage(`{"provider":"bamboohr","origin_owner_id":"o","setup_information":{"domain":"x"}}`)
 	tx, err := db.BeginTx(t.Context(), nil)
@@ -68,6 +69,10 @@ func TestRead(t *testing.T) {
 			{filter: dispatch.Filter{Names: []string{"ats_candidates.*"}}, limit: 1, covered: 10},
 			{filter: dispatch.Filter{RecordType: "employees", AccountID: "a", RecordID: "4"}, limit: 9, ids: []int64{5}, covered: 10},
 			{filter: dispatch.Filter{Since: at.Add(4 * time.Second), Until: at.Add(8 * time.Second)}, limit: 9, ids: []int64{5, 7}, covered: 10},
+			{filter: dispatch.Filter{Fields: []string{"manager"}, Names: []string{"hris_employees.*"}}, limit: 9, ids: []int64{3, 7, 9}, covered: 10},
+			{filter: dispatch.Filter{Changed: []string{"manager"}}, limit: 1, ids: []int64{7}, covered: 7},
+			{filter: dispatch.Filter{Changed: []string{"manager"}}, after: 7, limit: 1, covered: 10},
+			{filter: dispatch.Filter{Accounts: []string{"b"}}, limit: 2, ids: []int64{9}, covered: 10},
 		} {
 			events, covered, err := log.Read(t.Context(), "acme", c.filter, c.after, c.through, c.limit)
 			var ids []int64

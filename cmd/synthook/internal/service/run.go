@@ -145,6 +145,10 @@ func (s *Service) clean(ctx context.Context) error {
 	}
 }
 
+// abandonedAfter is the age at which a reconciliation that was not started is cancelled,
+// and the ids that were handed in are forgotten.
+const abandonedAfter = 24 * time.Hour
+
 // cleanOnce removes events, as far as no live webhook needs them, the polls that found
 // them, and attempts.
 func (s *Service) cleanOnce(ctx context.Context, now time.Time) error {
@@ -163,6 +167,9 @@ func (s *Service) cleanOnce(ctx context.Context, now time.Time) error {
 		if polls, err = s.streams.PurgePolls(ctx, now.Add(-age)); err != nil {
 			return err
 		}
+	}
+	if _, err := s.webhooks.CancelAbandoned(ctx, now.Add(-abandonedAfter)); err != nil {
+		return err
 	}
 	if age := s.settings.AttemptRetention; age > 0 {
 		var err error

@@ -54,13 +54,13 @@ func (s *Service) wire(ctx context.Context, o Options, k *keys.Keys) (err error)
 		MinInterval: s.settings.MinInterval, Concurrency: s.settings.PollConcurrency, ConfirmDelay: o.ConfirmDelay,
 	}
 	s.poller = poller.New(polling)
-	log, agent := eventlog.Log{Store: s.store}, "synthook/"+o.Version
+	log, records, agent := eventlog.Log{Store: s.store}, eventlog.Records{Store: s.store}, "synthook/"+o.Version
 	s.dispatcher = dispatch.New(dispatch.Config{
-		DB: s.db.DB, Log: log, HTTP: guard.DeliveryClient(), Sealer: k.Sealer, Logger: s.log,
-		UserAgent: agent, Refused: netguard.Refused, OnAttempt: s.onAttempt,
+		DB: s.db.DB, Log: log, Records: records, HTTP: guard.DeliveryClient(), Sealer: k.Sealer, Logger: s.log,
+		UserAgent: agent, Refused: netguard.Refused, OnAttempt: s.onAttempt, NoticeURL: s.settings.OperatorURL,
 	})
 	s.webhooks = dispatch.NewWebhooks(dispatch.WebhooksConfig{
-		DB: s.db.DB, Log: log, Sealer: k.Sealer, Names: catalog.EventNames, Check: guard.CheckURL, Changed: s.dispatcher.Refresh,
+		DB: s.db.DB, Log: log, Records: records, Sealer: k.Sealer, Names: catalog.EventNames, Check: guard.CheckURL, Changed: s.dispatcher.Refresh,
 		HTTP: guard.DeliveryClient(), UserAgent: agent, Refused: netguard.Refused,
 	})
 	projects := poller.NewProjects(polling)

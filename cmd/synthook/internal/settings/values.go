@@ -154,6 +154,24 @@ func (v urlValue) parse(text string) error {
 }
 func (v urlValue) show() string { return *v.to }
 
+// endpointValue is a URL that is used exactly as it is given, or none.
+type endpointValue struct{ to *string }
+
+func (v endpointValue) parse(text string) error {
+	*v.to = text
+	u, err := url.Parse(text)
+	return valid(text == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil)
+}
+
+// show leaves out the query: it may hold a token.
+func (v endpointValue) show() string {
+	shown, _, found := strings.Cut(*v.to, "?")
+	if found {
+		shown += "?" + redacted
+	}
+	return shown
+}
+
 type boolValue struct{ to *bool }
 
 func (v boolValue) parse(text string) (err error) {

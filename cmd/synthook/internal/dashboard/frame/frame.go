@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -42,9 +43,7 @@ type Renderer struct{ pages map[string]*template.Template }
 // file is a page that defines "content". assets gives the path of an asset by its name.
 func NewRenderer(files fs.FS, asset func(name string) string) (*Renderer, error) {
 	functions := template.FuncMap{"asset": asset}
-	for name, f := range spelling {
-		functions[name] = f
-	}
+	maps.Copy(functions, spelling)
 	shared, err := template.New("").Funcs(functions).ParseFS(files, "layout.html", "parts*.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse templates: %w", err)

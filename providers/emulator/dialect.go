@@ -1,0 +1,279 @@
+package emulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Dialect is what a connector's file says of how its provider speaks: what an emulation
+// needs to say the same in other words.
+type Dialect struct {
+	Errors struct {
+		OK                                         string
+		Code                                       Words
+		Auth, Throttle, Transient, Restart, Absent Words
+	}
+	Limits struct{ Reset, Remaining Words }
+	Auth   authentication
+
+	defaults list
+	streams  map[string]list
+	lists    map[string]list
+}
+
+// Words are one or several.
+type Words []string
+
+// UnmarshalYAML implements yaml.BytesUnmarshaler.
+func (w *Words) UnmarshalYAML(data []byte) error {
+	var many []any
+	if err := yaml.Unmarshal(data, &many); err != nil {
+		var one any
+		if err := yaml.Unmarshal(data, &one); err != nil {
+			return err
+		}
+		many = []any{one}
+	}
+	for _, word := range many {
+		*w = append(*w, fmt.Sprint(word))
+	}
+	return nil
+}
+
+type list struct {
+	Request struct{ Get, Post string }
+	Records struct {
+		Path, Shape string
+		Empty       Words
+	}
+	Page   page
+	Since  struct{ Token string }
+	Parent struct{ Stream string }
+}
+
+// page is read as it stands; page: none is a text.
+type page struct {
+	Kind, Next, End, Total string
+	TotalPages             string `yaml:"total_pages"`
+}
+
+// UnmarshalYAML implements yaml.BytesUnmarshaler.
+func (p *page) UnmarshalYAML(data []byte) error {
+	type plain page
+	if strings.TrimSpace(string(data)) == "none" {
+		p.Kind = "none"
+		return nil
+	}
+	return yaml.Unmarshal(data, (*plain)(p))
+}
+
+// authentication is what of auth asks for something first; auth: none is a text.
+type authentication struct{ Token, Session struct{ Get, Post string } }
+
+// UnmarshalYAML implements yaml.BytesUnmarshaler.
+func (a *authentication) UnmarshalYAML(data []byte) error {
+	type plain authentication
+	if strings.TrimSpace(string(data)) == "none" {
+		return nil
+	}
+	return yaml.Unmarshal(data, (*plain)(a))
+}
+
+// Grants are the paths at which the connector asks for tokens and sessions.
+func (d *Dialect) Grants() []string {
+	var paths []string
+	for _, address := range []string{d.Auth.Token.Get, d.Auth.Token.Post, d.Auth.Session.Get, d.Auth.Session.Post} {
+		if address != "" {
+			_, rest, found := strings.Cut(address, "://")
+			if _, path, ok := strings.Cut(rest, "/"); found && ok {
+				address = "/" + path
+			}
+			paths = append(paths, address)
+		}
+	}
+	return paths
+}
+
+// SyncToken tells whether changes are asked for with a token of the provider's.
+func (d *Dialect) SyncToken(recordType string) bool {
+	return d.streams[recordType].Since.Token != "" || d.defaults.Since.Token != ""
+}
+
+// ReadDialect reads a connector's file.
+func ReadDialect(file []byte) (*Dialect, error) {
+	var f struct {
+		Defaults list
+		Streams  map[string]list
+		Lists    map[string]list
+	}
+	d := &Dialect{}
+	if err := yaml.Unmarshal(file, &f); err != nil {
+		return nil, fmt.Errorf("read dialect: %w", err)
+	}
+	if err := yaml.Unmarshal(file, d); err != nil {
+		return nil, fmt.Errorf("read dialect: %w", err)
+	}
+	d.defaults, d.streams, d.lists = f.Defaults, f.Streams, f.Lists
+	return d, nil
+}
+
+// List is how one list of the dialect is answered: that of the root of a record type's
+// parents, so that its first answer is the first of a listing.
+func (d *Dialect) List(recordType string) List {
+	l, ok := d.streams[recordType]
+	for ok && l.Parent.Stream != "" {
+		recordType = l.Parent.Stream
+		if l, ok = d.streams[recordType]; !ok {
+			l, ok = d.lists[recordType]
+		}
+	}
+	if l.Page.Kind == "" {
+		l.Page = d.defaults.Page
+	}
+	if l.Records.Path == "" {
+		l.Records.Path = d.defaults.Records.Path
+	}
+	if l.Records.Empty == nil {
+		l.Records.Empty = d.defaults.Records.Empty
+	}
+	return List{l}
+}
+
+// List is one list of a dialect.
+type List struct{ list }
+
+// Kind is the paging's.
+func (l List) Kind() string { return l.Page.Kind }
+
+// MayMiss tells whether an answer without the list's place is an empty list.
+func (l List) MayMiss() bool { return slices.Contains(l.Records.Empty, "missing") }
+
+// Total tells whether answers give the number of records.
+func (l List) Total() bool { return l.Page.Total != "" }
+
+// Empty makes an answer that of a provider without records.
+func (l List) Empty(a *Answer) { l.records(a, func([]any) []any { return []any{} }); l.last(a) }
+
+// Drop takes the first record out of an answer; false when there is none.
+func (l List) Drop(a *Answer) (dropped bool) {
+	l.records(a, func(records []any) []any {
+		if dropped = len(records) > 0; dropped {
+			return records[1:]
+		}
+		return records
+	})
+	return dropped
+}
+
+// records changes the records of an answer, as far as the path goes without a *.
+func (l List) records(a *Answer, change func([]any) []any) {
+	keys := []string{}
+	for key := range strings.SplitSeq(l.Records.Path, ".") {
+		if key == "*" {
+			break
+		}
+		if key != "" {
+			keys = append(keys, key)
+		}
+	}
+	edit(a, keys, func(value any) any {
+		switch v := value.(type) {
+		case []any:
+			return change(v)
+		case map[string]any:
+			// Without a * or a shape, an object is no list: a record's detail, say.
+			if (l.Records.Shape != "" || strings.Contains(l.Records.Path, "*")) && len(change([]any{v})) == 0 {
+				return map[string]any{}
+			}
+		}
+		return value
+	})
+}
+
+// last makes an answer the last one, of a list without records.
+func (l List) last(a *Answer) {
+	a.Header.Del("Link")
+	set(a, l.Page.Next, nil)
+	set(a, l.Page.Total, json.Number("0"))
+	set(a, l.Page.TotalPages, json.Number("0"))
+	if flag, value, ok := strings.Cut(l.Page.End, " is "); ok {
+		set(a, flag, value == "true")
+	}
+}
+
+// set puts a value where a path of a connector points.
+func set(a *Answer, where string, value any) {
+	if name, ok := strings.CutPrefix(where, "header:"); ok {
+		if a.Header.Del(name); value != nil {
+			a.Header.Set(name, fmt.Sprint(value))
+		}
+		return
+	}
+	if where == "" || strings.HasPrefix(where, "last:") {
+		return
+	}
+	edit(a, strings.Split(where, "."), func(any) any { return value })
+}
+
+// edit changes one value of a JSON answer.
+func edit(a *Answer, keys []string, change func(any) any) {
+	var document any
+	decoder := json.NewDecoder(bytes.NewReader(a.Body))
+	decoder.UseNumber()
+	if decoder.Decode(&document) != nil {
+		return
+	}
+	a.Body, _ = json.Marshal(changed(document, keys, change))
+}
+
+func changed(value any, keys []string, change func(any) any) any {
+	if len(keys) == 0 {
+		return change(value)
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		v[keys[0]] = changed(v[keys[0]], keys[1:], change)
+		return v
+	case []any:
+		if i, err := strconv.Atoi(keys[0]); err == nil && i < len(v) {
+			v[i] = changed(v[i], keys[1:], change)
+		}
+		return v
+	case nil:
+		return map[string]any{keys[0]: changed(nil, keys[1:], change)}
+	}
+	return value
+}
+
+// Coded is a JSON answer that has a code where the connector looks for codes.
+func (d *Dialect) Coded(code string) []byte {
+	a := Answer{Body: []byte("{}")}
+	where := ""
+	for _, w := range d.Errors.Code {
+		if !strings.HasPrefix(w, "header:") {
+			where = w
+			break
+		}
+	}
+	var document any = map[string]any{}
+	keys := strings.Split(where, ".")
+	for i := len(keys) - 1; i >= 0; i-- {
+		value := any(code)
+		if i < len(keys)-1 {
+			value = document
+		}
+		if _, err := strconv.Atoi(keys[i]); err == nil {
+			document = []any{value}
+		} else {
+			document = map[string]any{keys[i]: value}
+		}
+	}
+	a.Body, _ = json.Marshal(document)
+	return a.Body
+}
