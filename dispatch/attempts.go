@@ -18,6 +18,7 @@ type Attempt struct {
 	Status        int           // 0: no answer
 	Error         string        // class; "" for a success
 	ResponseBytes int64         // as far as they were read
+	Answer        string        // the beginning of the answer, where the webhook keeps it, see KeptAnswer
 }
 
 // DeliveryState is where a delivery stands.
@@ -45,12 +46,12 @@ type Delivery struct {
 // Attempts returns the attempts on record for some events of a project, oldest first.
 func (m *Webhooks) Attempts(ctx context.Context, projectID string, eventIDs ...int64) ([]Attempt, error) {
 	rows, err := m.store.db.QueryContext(ctx, `
-		SELECT a.webhook_id, a.event_id, a.attempted_at, a.duration_ms, a.status, a.error, a.response_bytes
+		SELECT a.webhook_id, a.event_id, a.attempted_at, a.duration_ms, a.status, a.error, a.response_bytes, a.answer
 		FROM attempts a JOIN webhooks w ON w.id = a.webhook_id
-		WHERE w.project_id = $1 AND a.event_id`+m.store.among("$2")+` ORDER BY a.id`, projectID, m.store.ids(eventIDs))
+		WHERE w.project_id = $1 AND a.event_id`+m.store.among("$2")+` ORDER BY a.attempted_at`, projectID, m.store.ids(eventIDs))
 	all, err := collect(rows, err, func(rows *sql.Rows) (a Attempt, err error) {
 		var ms int64
-		err = rows.Scan(&a.WebhookID, &a.EventID, &a.At, &ms, &a.Status, &a.Error, &a.ResponseBytes)
+		err = rows.Scan(&a.WebhookID, &a.EventID, &a.At, &ms, &a.Status, &a.Error, &a.ResponseBytes, &a.Answer)
 		a.Duration = time.Duration(ms) * time.Millisecond
 		return a, err
 	})
@@ -128,34 +129,26 @@ func (m *Webhooks) Dead(ctx context.Context, projectID, webhookID string, after 
 	return all, nil
 }
 
-// PurgeAttempts removes attempts made before a time, a few thousand at a time.
+// purgeBatch is how many attempts are removed at once.
+const purgeBatch = 20_000
+
+// PurgeAttempts removes attempts made before a time, a few thousand at a time, so that
+// what they leave behind is used again.
 func (m *Webhooks) PurgeAttempts(ctx context.Context, before time.Time) (int64, error) {
-	var purged int64
-	for {
-		// Ids follow time but for the moment in which a batch is gathered, so the oldest
-		// come first, and looking ends where they are young enough.
-		rows, err := m.store.db.QueryContext(ctx, `SELECT id, attempted_at FROM attempts ORDER BY id LIMIT 5000`)
-		var old []int64
-		_, err = collect(rows, err, func(rows *sql.Rows) (struct{}, error) {
-			var id int64
-			var at time.Time
-			err := rows.Scan(&id, &at)
-			if at.Before(before) {
-				old = append(old, id)
-			}
-			return struct{}{}, err
-		})
-		if err != nil {
-			return purged, fmt.Errorf("find old attempts: %w", err)
-		}
-		if len(old) == 0 {
-			return purged, nil
-		}
-		n, err := affected(m.store.db.ExecContext(ctx, `DELETE FROM attempts WHERE id`+m.store.among("$1"), m.store.ids(old)))
+	// Where they lie follows their age, but for the moment in which a batch is gathered:
+	// the oldest are found without an index of their own.
+	oldest := `id IN (SELECT id FROM attempts ORDER BY id LIMIT $2)`
+	if m.store.postgres {
+		oldest = `ctid = ANY(ARRAY(SELECT ctid FROM attempts WHERE attempted_at < $1 LIMIT $2))`
+	}
+	for purged := int64(0); ; {
+		n, err := affected(m.store.db.ExecContext(ctx, `DELETE FROM attempts WHERE attempted_at < $1 AND `+oldest, before.UTC(), purgeBatch))
 		if err != nil {
 			return purged, fmt.Errorf("remove old attempts: %w", err)
 		}
-		purged += n
+		if purged += n; n == 0 {
+			return purged, nil
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"slices"
@@ -140,7 +141,7 @@ func (w *worker) send(working context.Context, now time.Time) {
 		w.pace.spend(now)
 		w.attempt(working, d)
 	}
-	if w.inflight == 0 && len(w.held) > 0 {
+	if w.inflight == 0 && len(w.held) > 0 && w.pace.wait(now) == 0 {
 		// Nothing else will tell whose fault it was: it is retried on its own schedule.
 		w.parkHeld(now)
 	}
@@ -158,7 +159,7 @@ func (w *worker) pickProbe() *delivery {
 	}
 	d := owed[rand.IntN(len(owed))]
 	if w.breaker.probes <= 1 {
-		d = slices.MinFunc(owed, func(a, b *delivery) int { return int(a.event.ID - b.event.ID) })
+		d = slices.MinFunc(owed, func(a, b *delivery) int { return cmp.Compare(a.event.ID, b.event.ID) })
 	}
 	w.held = slices.DeleteFunc(w.held, func(o *delivery) bool { return o == d })
 	w.unqueue(d)

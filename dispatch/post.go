@@ -10,12 +10,16 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // answerLimit is how much of an answer is read, so that its connection can be used
 // again; a longer one costs the connection.
 const answerLimit = 16 << 10
+
+// KeptAnswer is how many bytes of an answer a webhook keeps that wants to.
+const KeptAnswer = 1 << 10
 
 // verdict is what an attempt means for the delivery.
 type verdict uint8
@@ -36,6 +40,7 @@ type outcome struct {
 	status     int    // 0: no answer
 	class      string // "" for a success
 	bytes      int64  // of the answer, as far as it was read
+	answer     string // its beginning, where the target keeps it
 	retryAfter time.Duration
 }
 
@@ -103,6 +108,7 @@ func (o outcome) String() string {
 type target struct {
 	url     string
 	secrets []signingSecret
+	keep    bool // the beginning of answers
 }
 
 type signingSecret struct {
@@ -191,7 +197,13 @@ func (s sender) send(ctx context.Context, t target, m message) outcome {
 	}
 	defer func() { _ = response.Body.Close() }()
 	// The status has decided: an answer that is cut or too slow changes nothing.
-	o.bytes, _ = io.Copy(io.Discard, io.LimitReader(response.Body, answerLimit))
+	if t.keep {
+		beginning, _ := io.ReadAll(io.LimitReader(response.Body, KeptAnswer))
+		o.bytes = int64(len(beginning))
+		o.answer = strings.ReplaceAll(strings.ToValidUTF8(string(beginning), ""), "\x00", "")
+	}
+	rest, _ := io.Copy(io.Discard, io.LimitReader(response.Body, answerLimit-o.bytes))
+	o.bytes += rest
 	o.duration = time.Since(o.at)
 	o.status = response.StatusCode
 	switch {

@@ -101,12 +101,14 @@ func (m *Webhooks) insertSecret(ctx context.Context, tx *sql.Tx, webhook, secret
 
 func secretPurpose(webhook string) string { return "webhook:" + webhook + ":secret" }
 
+var errNoneWaits = &InvalidError{"secret", "there is none that waits: rotate first"}
+
 // activate swaps the active secret for the one that waits.
 func activate(ctx context.Context, tx *sql.Tx, webhook string, overlap time.Duration) error {
 	var waiting string
 	err := tx.QueryRowContext(ctx, `SELECT id FROM webhook_secrets WHERE webhook_id = $1 AND NOT active AND expires_at IS NULL`, webhook).Scan(&waiting)
 	if err == sql.ErrNoRows {
-		return &InvalidError{"secret", "there is none that waits: rotate first"}
+		return errNoneWaits
 	}
 	if err != nil {
 		return fmt.Errorf("find waiting secret: %w", err)

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -206,6 +207,37 @@ func TestNothingIsSentTwiceWithoutAttempts(t *testing.T) {
 		}
 		if n := f.number(`SELECT count(*) FROM attempts`) + f.number(`SELECT max(length(settled)) FROM webhooks`); n != 0 {
 			t.Errorf("%d left behind", n)
+		}
+	})
+}
+
+func TestAnswersAreKeptWhereTheWebhookWantsThem(t *testing.T) {
+	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
+		f := newFixture(t, db)
+		r := newReceiver(t, func(w http.ResponseWriter, p post) int {
+			_, _ = w.Write([]byte("no such \x00column\xff " + strings.Repeat("é", 1000)))
+			return 0
+		})
+		f.createWith(r.URL, SettingsUpdate{KeepAnswers: new(true)})
+		f.create(r.URL)
+		f.append("a")
+		f.dispatch()
+		eventually(t, "two attempts", func() bool { return f.number(`SELECT count(*) FROM attempts`) == 2 })
+		attempts, err := f.webhooks.Attempts(t.Context(), project, f.events()[0].ID)
+		if err != nil || len(attempts) != 2 {
+			t.Fatalf("%+v, %v", attempts, err)
+		}
+		var kept []string
+		for _, a := range attempts {
+			if a.ResponseBytes != 2000+17 {
+				t.Errorf("%d bytes answered", a.ResponseBytes)
+			}
+			if a.Answer != "" {
+				kept = append(kept, a.Answer)
+			}
+		}
+		if len(kept) != 1 || !strings.HasPrefix(kept[0], "no such column éé") || len(kept[0]) > KeptAnswer || len(kept[0]) < KeptAnswer-4 {
+			t.Errorf("kept %q", kept)
 		}
 	})
 }

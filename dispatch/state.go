@@ -53,6 +53,7 @@ func (s store) load(ctx context.Context, l lease, sealer Sealer) (hook, error) {
 		return h, fmt.Errorf("load webhook: %w", err)
 	}
 	h.failingSince, h.probeAt, h.lastSuccess = failingSince.Time, probeAt.Time, lastSuccess.Time
+	h.target.keep = h.settings.KeepAnswers
 	if h.target.secrets, err = s.secrets(ctx, l.webhook, sealer); err != nil {
 		return h, err
 	}

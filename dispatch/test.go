@@ -30,7 +30,11 @@ func (m *Webhooks) Test(ctx context.Context, projectID, id string) (TestOutcome,
 	if err != nil {
 		return TestOutcome{}, err
 	}
-	o := m.sender.post(ctx, target{url: w.URL, secrets: secrets}, testEvent(projectID, m.firstName(w.Events)))
+	return m.test(ctx, w, secrets)
+}
+
+func (m *Webhooks) test(ctx context.Context, w Webhook, secrets []signingSecret) (TestOutcome, error) {
+	o := m.sender.post(ctx, target{url: w.URL, secrets: secrets}, testEvent(w.ProjectID, m.firstName(w.Events)))
 	if o.class == classCancelled {
 		return TestOutcome{}, ctx.Err()
 	}

@@ -76,6 +76,8 @@ type Webhooks struct {
 	config WebhooksConfig
 	store  store
 	sender sender
+
+	backlogs backlogs
 }
 
 // NewWebhooks returns the management of a database's webhooks.
@@ -326,7 +328,7 @@ func (m *Webhooks) list(ctx context.Context, projectID, condition, id string, li
 		return nil, fmt.Errorf("list webhooks: %w", err)
 	}
 	for i := range all {
-		if all[i].Backlog, err = m.config.Log.Count(ctx, projectID, all[i].choice(), cursors[i], 0); err != nil {
+		if all[i].Backlog, err = m.backlogs.count(ctx, m.config.Log, all[i], all[i].choice(), cursors[i]); err != nil {
 			return nil, fmt.Errorf("count backlog: %w", err)
 		}
 	}

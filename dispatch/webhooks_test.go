@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -194,10 +195,12 @@ func TestSecretIsRotatedWithOverlap(t *testing.T) {
 		}
 		fresh := w.Secret.Reveal()
 		check("both valid, the old one active", old, old, fresh)
+		f.checkSecrets(w.ID, SecretActive, SecretWaiting)
 		if _, err := f.webhooks.ActivateSecret(ctx, project, w.ID, time.Hour); err != nil {
 			t.Fatal(err)
 		}
 		check("the new one active", fresh, fresh, old)
+		f.checkSecrets(w.ID, SecretRetiring, SecretActive)
 		f.exec(`UPDATE webhook_secrets SET expires_at = $1 WHERE NOT active`, time.Now().Add(-time.Second).UTC())
 		f.exec(`UPDATE webhooks SET updated_at = $1`, time.Now().UTC())
 		check("the old one expired", fresh, fresh)
@@ -211,6 +214,67 @@ func TestSecretIsRotatedWithOverlap(t *testing.T) {
 		check("rotated at once", own, own, fresh)
 		if n := f.number(`SELECT count(*) FROM webhook_secrets`); n != 2 {
 			t.Errorf("%d secrets kept", n)
+		}
+		if _, err := f.webhooks.RetireSecrets(ctx, project, w.ID); err != nil {
+			t.Fatal(err)
+		}
+		check("the old one retired", own, own)
+		f.checkSecrets(w.ID, SecretActive)
+	})
+}
+
+func (f *fixture) checkSecrets(webhook string, want ...SecretState) {
+	f.t.Helper()
+	secrets, err := f.webhooks.Secrets(f.t.Context(), project, webhook)
+	var got []SecretState
+	for _, s := range secrets {
+		got = append(got, s.State)
+		if s.ExpiresAt.IsZero() != (s.State != SecretRetiring) {
+			f.t.Errorf("expires: %+v", s)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		f.t.Error(diff, err)
+	}
+}
+
+func TestConsumerThatKnowsTheNewSecretIsTold(t *testing.T) {
+	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
+		f := newFixture(t, db)
+		var known atomic.Value
+		known.Store([]string{})
+		r := newReceiver(t, func(_ http.ResponseWriter, p post) int {
+			for _, secret := range known.Load().([]string) {
+				both := secret == "any" || Verify(secret, p.body, p.header.Get("x-stackone-signature")) &&
+					p.header.Get("webhook-signature") == StandardSignature([]string{secret}, p.uid, p.unix(t), p.body)
+				if both {
+					return 200
+				}
+			}
+			return 401
+		})
+		w := f.create(r.URL)
+		if _, err := f.webhooks.VerifySecret(t.Context(), project, w.ID); err == nil {
+			t.Error("verified though none waits")
+		}
+		rotated, err := f.webhooks.RotateSecret(t.Context(), project, w.ID, SecretRotation{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, test := range []struct {
+			known                  []string
+			waiting, active, wrong bool
+		}{
+			{[]string{w.Secret.Reveal()}, false, true, false},
+			{[]string{w.Secret.Reveal(), rotated.Secret.Reveal()}, true, true, false},
+			{[]string{rotated.Secret.Reveal()}, true, false, false},
+			{[]string{"any"}, true, true, true},
+		} {
+			known.Store(test.known)
+			v, err := f.webhooks.VerifySecret(t.Context(), project, w.ID)
+			if err != nil || v.Waiting.Delivered != test.waiting || v.Active.Delivered != test.active || v.Wrong.Delivered != test.wrong {
+				t.Errorf("%+v, %v", v, err)
+			}
 		}
 	})
 }

@@ -160,30 +160,30 @@ func (s store) insertAttempts(ctx context.Context, tx *sql.Tx, webhook string, a
 	if len(attempts) == 0 {
 		return nil
 	}
-	const insert = `INSERT INTO attempts (webhook_id, event_id, attempted_at, duration_ms, status, error, response_bytes) `
+	const insert = `INSERT INTO attempts (webhook_id, event_id, attempted_at, duration_ms, status, error, response_bytes, answer) `
 	if !s.postgres {
-		statement, err := tx.PrepareContext(ctx, insert+`VALUES ($1, $2, $3, $4, $5, $6, $7)`)
+		statement, err := tx.PrepareContext(ctx, insert+`VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = statement.Close() }()
 		for _, a := range attempts {
-			if _, err := statement.ExecContext(ctx, webhook, a.event, a.at.UTC(), a.duration.Milliseconds(), a.status, a.class, a.bytes); err != nil {
+			if _, err := statement.ExecContext(ctx, webhook, a.event, a.at.UTC(), a.duration.Milliseconds(), a.status, a.class, a.bytes, a.answer); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
 	n := len(attempts)
-	events, at, took := make([]int64, n), make([]time.Time, n), make([]int64, n)
-	statuses, classes, bytes := make([]int32, n), make([]string, n), make([]int64, n)
+	events, at, took := make([]int64, n), make([]time.Time, n), make([]int32, n)
+	statuses, classes, bytes, answers := make([]int32, n), make([]string, n), make([]int64, n), make([]string, n)
 	for i, a := range attempts {
-		events[i], at[i], took[i] = a.event, a.at.UTC(), a.duration.Milliseconds()
-		statuses[i], classes[i], bytes[i] = int32(a.status), a.class, a.bytes
+		events[i], at[i], took[i] = a.event, a.at.UTC(), int32(a.duration.Milliseconds())
+		statuses[i], classes[i], bytes[i], answers[i] = int32(a.status), a.class, a.bytes, a.answer
 	}
 	_, err := tx.ExecContext(ctx, insert+`
-		SELECT $1, a.* FROM unnest($2::bigint[], $3::timestamptz[], $4::bigint[], $5::integer[], $6::text[], $7::bigint[]) AS a`,
-		webhook, events, at, took, statuses, classes, bytes)
+		SELECT $1, a.* FROM unnest($2::bigint[], $3::timestamptz[], $4::integer[], $5::integer[], $6::text[], $7::bigint[], $8::text[]) AS a`,
+		webhook, events, at, took, statuses, classes, bytes, answers)
 	return err
 }
 

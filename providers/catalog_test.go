@@ -1,57 +1,13 @@
 package providers_test
 
 import (
-	"encoding/base64"
 	"net/http"
-	"net/url"
-	"os"
-	"path"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/synthook/synthook/providers"
 )
-
-// fixtures serves the files of one provider, laid out by URL path. A file's name goes on
-// with the query parameters it stands for: employees,offset=2.json.
-type fixtures struct {
-	dir      string
-	header   http.Header // what every request must carry
-	requests []string
-}
-
-func (f *fixtures) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	query, _ := url.PathUnescape(strings.ReplaceAll(r.URL.RawQuery, "+", " "))
-	f.requests = append(f.requests, r.Method+" "+r.URL.Path+"?"+query)
-	for name := range f.header {
-		if r.Header.Get(name) != f.header.Get(name) {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-	}
-	entries, _ := os.ReadDir(path.Join(f.dir, path.Dir(r.URL.Path)))
-	best, most := "", -1
-	for _, entry := range entries {
-		words := strings.Split(strings.TrimSuffix(entry.Name(), ".json"), ",")
-		fits := words[0] == path.Base(r.URL.Path) && !entry.IsDir()
-		for _, word := range words[1:] {
-			name, value, _ := strings.Cut(word, "=")
-			fits = fits && r.URL.Query().Get(name) == value
-		}
-		if fits && len(words) > most {
-			best, most = entry.Name(), len(words)
-		}
-	}
-	body, err := os.ReadFile(path.Join(f.dir, path.Dir(r.URL.Path), best))
-	if best == "" || err != nil {
-		w.WriteHeader(http.StatusNotFound)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write([]byte(strings.ReplaceAll(string(body), "${HOST}", "http://"+r.Host)))
-}
 
 func embedded(t *testing.T, name string) *providers.Connector {
 	t.Helper()
@@ -64,92 +20,6 @@ func embedded(t *testing.T, name string) *providers.Connector {
 		t.Fatal(err)
 	}
 	return c
-}
-
-func basic(user, password string) string {
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
-}
-
-// Each connector, against answers of invented people in the provider's shapes: what it
-// asks, and what it lists.
-func TestConnectors(t *testing.T) {
-	type stream struct{ requests, ids []string }
-	for name, test := range map[string]struct {
-		credentials []string
-		header      http.Header
-		streams     map[string]stream
-	}{
-		"bamboohr": {
-			credentials: []string{"api_key", "k3y"},
-			header:      http.Header{"Authorization": {basic("k3y", "x")}, "Accept": {"application/json"}},
-			streams: map[string]stream{
-				"employees": {[]string{
-					"GET /v1/employees?page[limit]=50&sort=employeeId",
-					"GET /v1/employees?page[after]=eyJuZXh0Ijo2fQ==&page[limit]=50&sort=employeeId",
-				}, []string{"4", "5", "6"}},
-				"employments": {[]string{"GET /v1/employees/all/tables/jobInfo?"}, []string{"4:38", "4:39", "5:38"}},
-				"applications": {[]string{
-					"GET /v1/applicant_tracking/applications?applicationStatus=ALL&jobStatusGroups=ALL&page=1&sortBy=created_date&sortOrder=ASC",
-					"GET /v1/applicant_tracking/applications?applicationStatus=ALL&jobStatusGroups=ALL&page=2&sortBy=created_date&sortOrder=ASC",
-				}, []string{"61", "62"}},
-				"job_postings": {[]string{"GET /v1/applicant_tracking/jobs?statusGroups=ALL"}, []string{"22"}},
-			},
-		},
-		"workable": {
-			credentials: []string{"api_key", "k3y", "member_id", "1f3"},
-			header:      http.Header{"Authorization": {"Bearer k3y"}},
-			streams: map[string]stream{
-				"candidates":   {[]string{"GET /spi/v3/candidates?limit=100", "GET /spi/v3/candidates?limit=100&since_id=27a3"}, []string{"27a1", "27a2", "27a3"}},
-				"applications": {[]string{"GET /spi/v3/candidates?limit=100", "GET /spi/v3/candidates?limit=100&since_id=27a3"}, []string{"27a1", "27a2", "27a3"}},
-				"interviews":   {[]string{"GET /spi/v3/events?limit=50", "GET /spi/v3/events?limit=50&since_id=10e1"}, []string{"10e0", "10e1"}},
-				"job_postings": {[]string{"GET /spi/v3/jobs?limit=100"}, []string{"5b5c"}},
-				"employees": {[]string{
-					"GET /spi/v3/employees?limit=100&member_id=1f3&offset=0", "GET /spi/v3/employees?limit=100&member_id=1f3&offset=2",
-				}, []string{"19f1", "19f2", "19f3"}},
-			},
-		},
-		"stackone": {
-			credentials: []string{"api_key", "k3y", "account_id", "a1"},
-			header:      http.Header{"Authorization": {basic("k3y", "")}, "X-Account-Id": {"a1"}},
-			streams: map[string]stream{
-				"employees": {[]string{
-					"GET /unified/hris/employees?page_size=25", "GET /unified/hris/employees?next=ZW1wLTI=&page_size=25",
-				}, []string{"cxIQNDI", "cxIQNDM"}},
-				"employments":  {[]string{"GET /unified/hris/employments?page_size=25"}, []string{"employments-1"}},
-				"interviews":   {[]string{"GET /unified/ats/interviews?page_size=25"}, []string{"interviews-1"}},
-				"applications": {[]string{"GET /unified/ats/applications?page_size=25"}, []string{"applications-1"}},
-				"candidates":   {[]string{"GET /unified/ats/candidates?page_size=25"}, []string{"candidates-1"}},
-				"job_postings": {[]string{"GET /unified/ats/job_postings?page_size=25"}, []string{"job_postings-1"}},
-			},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := embedded(t, name)
-			if c.Verified == "" || c.Title == "" {
-				t.Error("a connector says what it is and against what it was proven")
-			}
-			if len(c.RecordTypes()) != len(test.streams) {
-				t.Errorf("record types %v", c.RecordTypes())
-			}
-			for recordType, want := range test.streams {
-				server := &fixtures{dir: "testdata/fixtures/" + name, header: test.header}
-				client := open(t, c, server.ServeHTTP, credentials(test.credentials...), func(target *providers.Target, _ *providers.Options) { target.BaseURL = testHost })
-				got := list(t.Context(), client, recordType)
-				if got.err != nil {
-					t.Error(got.err)
-				}
-				if diff := cmp.Diff(want, stream{server.requests, got.ids}, cmp.AllowUnexported(stream{})); diff != "" {
-					t.Errorf("%s: %s", recordType, diff)
-				}
-				of, _ := c.Stream(recordType)
-				if mine, ok := client.Stream(recordType); !ok || !cmp.Equal(of, mine) {
-					t.Errorf("%s is told differently by connector and client", recordType)
-				}
-			}
-			wrong := open(t, c, (&fixtures{header: http.Header{"Authorization": {"other"}}}).ServeHTTP, credentials(test.credentials...), func(target *providers.Target, _ *providers.Options) { target.BaseURL = testHost })
-			wantKind(t, list(t.Context(), wrong, c.RecordTypes()[0]).err, providers.Auth, "401")
-		})
-	}
 }
 
 func TestStreamInfo(t *testing.T) {

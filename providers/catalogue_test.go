@@ -26,7 +26,7 @@ func invented(c *providers.Connector) map[string]string {
 			values[credential.Name], _ = emulator.Certificate()
 		case strings.Contains(credential.Name, "private_key"):
 			_, values[credential.Name] = emulator.Certificate()
-		case !credential.Optional:
+		case credential.Default == "":
 			values[credential.Name] = "the-" + strings.ReplaceAll(credential.Name, "_", "-")
 		}
 	}
@@ -45,6 +45,9 @@ func TestCatalogue(t *testing.T) {
 			continue // described by its accounts: TestGeneric
 		}
 		t.Run(c.Name, func(t *testing.T) {
+			if c.Verified == "" || c.Title == "" {
+				t.Error("a connector says what it is and against what it was proven")
+			}
 			var got strings.Builder
 			for i, recordType := range c.RecordTypes() {
 				var header http.Header
@@ -55,6 +58,10 @@ func TestCatalogue(t *testing.T) {
 				client, err := c.Open(providers.Target{BaseURL: testHost, Credentials: invented(c)}, o)
 				if err != nil {
 					t.Fatal(err)
+				}
+				of, _ := c.Stream(recordType)
+				if mine, ok := client.Stream(recordType); !ok || of.Version == "" || !cmp.Equal(of, mine) {
+					t.Errorf("%s is told differently by connector and client", recordType)
 				}
 				found := list(t.Context(), client, recordType)
 				if found.err != nil || len(found.ids) == 0 {

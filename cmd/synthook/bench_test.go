@@ -67,7 +67,7 @@ func TestBenchDispatch(t *testing.T) {
 	r := synthook(t, nil, "", append(args, "--json")...)
 	report := decode[map[string]any](t, r)
 	want := []string{
-		"concurrency", "cpu_ms_per_delivery", "database", "database_cpu_ms_per_delivery", "deliveries_per_s", "events", "floor_cpu_ms_per_delivery", "floor_per_s",
+		"attempts", "concurrency", "cpu_ms_per_delivery", "database", "database_cpu_ms_per_delivery", "deliveries_per_s", "events", "floor_cpu_ms_per_delivery", "floor_per_s",
 		"p50_ms", "p95_ms", "p99_ms", "parked", "process_cpu_ms_per_delivery", "processes", "rate_per_s", "ratio", "rows_written", "runs", "slow", "spread", "webhooks",
 	}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(report))); diff != "" {

@@ -27,7 +27,7 @@ commits. CPU is that of our processes and, where the server is on this machine, 
 sessions; the receiver's is not counted.`,
 		Example: "  synthook bench dispatch --events 20000 --webhooks 1 --database-url postgres://synthook@localhost/synthook\n" +
 			"  synthook bench dispatch --webhooks 100 --processes 2 --database-url postgres://synthook@localhost/synthook --json\n" +
-			"  synthook bench dispatch --slow 1\n" +
+			"  synthook bench dispatch --slow 1 --no-attempts\n" +
 			"  synthook bench dispatch --parked 1000000",
 		Args: arguments(),
 	}
@@ -37,6 +37,7 @@ sessions; the receiver's is not counted.`,
 	flags.IntVar(&o.Webhooks, "webhooks", 1, "Webhooks that share them, 1 to 1000")
 	flags.IntVar(&o.Slow, "slow", 0, "Webhooks beside them, for the same events, that take 2 s to answer; the figures are those of the others")
 	flags.IntVar(&o.Processes, "processes", 1, "Services on the database, 1 to 16; the embedded one takes one")
+	flags.BoolVar(&o.NoAttempts, "no-attempts", false, "Keep no attempt on record, as a webhook with --log-attempts=false does")
 	flags.IntVar(&o.Runs, "runs", 3, "Runs of each way; what is printed are their medians")
 	flags.IntVar(&o.Rate, "rate", 1000, "Events appended a second while latency is measured, 1 to 20,000")
 	flags.DurationVar(&o.RateFor, "rate-for", 5*time.Second, "How long latency is measured")

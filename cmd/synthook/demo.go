@@ -11,7 +11,7 @@ func (a *app) demoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Everything on this machine, nothing to set up",
 		Long: `Starts sample providers over an invented company that lives, the service, and receivers
-that verify every signature; prints each event in a line. At the end it compares the
+that verify every signature; prints where the dashboard is, and each event in a line. At the end it compares the
 company's own journal with what was received, record by record. Exit status 1 when
 anything was missed, false or badly signed.`,
 		Example: "  synthook demo\n  synthook demo --for 30s --json",

@@ -163,8 +163,18 @@ func TestWebhookCommands(t *testing.T) {
 	next := decode[api.Webhook](t, i.run("webhook", "rotate-secret", id, "--json")).Secret
 	i.ok("webhook test "+id, "delivered") // still signed with the first
 	consumer.next()
-	i.ok("webhook rotate-secret "+id+" --activate --overlap 1h", id)
+	i.ok("webhook secrets "+id, "active", "waiting")
+	if r := i.run("webhook", "rotate-secret", id, "--verify"); r.status != exitFailed || !strings.Contains(r.stderr, "does not accept the new secret") {
+		t.Errorf("verified by who doesn't know it: %+v", r)
+	}
 	consumer.verify(next)
+	i.ok("webhook rotate-secret "+id+" --verify", "verified")
+	for range 6 {
+		<-consumer.receipts // some of them badly signed, on purpose
+	}
+	i.ok("webhook rotate-secret "+id+" --activate --overlap 1h", id)
+	i.ok("webhook secrets "+id, "retiring")
+	i.ok("webhook rotate-secret "+id+" --retire", id)
 	i.ok("webhook test "+id, "delivered")
 	consumer.next()
 	consumer.verify("something else")

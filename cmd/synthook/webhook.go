@@ -16,7 +16,7 @@ func (a *app) webhookCommands() *cobra.Command {
 	return a.group("webhook COMMAND", "Webhooks: subscribers and their secrets", "",
 		a.webhookListCommand(), a.webhookCreateCommand(), a.webhookShowCommand(), a.webhookUpdateCommand(), a.webhookDeleteCommand(),
 		a.webhookStateCommand("enable", "Send to a webhook (again)"), a.webhookStateCommand("disable", "Stop sending to a webhook"),
-		a.webhookTestCommand(), a.webhookRotateSecretCommand())
+		a.webhookTestCommand(), a.webhookRotateSecretCommand(), a.webhookSecretsCommand())
 }
 
 func (a *app) webhookListCommand() *cobra.Command {
@@ -164,41 +164,6 @@ func (a *app) webhookTestCommand() *cobra.Command {
 	}
 }
 
-func (a *app) webhookRotateSecretCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "rotate-secret WEBHOOK_ID",
-		Short: "Add a secret, and later make it the active one",
-		Long: `In two steps: the first adds a secret and prints it; teach it to your consumer. The
-second (--activate) makes it the one that signs x-stackone-signature. Meanwhile, and for
-the overlap after, both sign webhook-signature. --now does both steps at once.`,
-		Example: `  synthook webhook rotate-secret WEBHOOK_ID
-  synthook webhook rotate-secret WEBHOOK_ID --activate
-  synthook webhook rotate-secret WEBHOOK_ID --now --overlap 1h`,
-		Args: arguments("WEBHOOK_ID"),
-	}
-	flags := cmd.Flags()
-	var rotation api.SecretRotation
-	secret := secretFlag(flags, "The new secret; default: a generated one")
-	activate := flags.Bool("activate", false, "Make the secret that was added the active one")
-	flags.BoolVar(&rotation.Activate, "now", false, "Add a secret and make it the active one at once")
-	flags.StringVar(&rotation.Overlap, "overlap", "", "How long the old one stays valid after; default 24h")
-	cmd.MarkFlagsMutuallyExclusive("activate", "now")
-	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		if rotation.Secret, err = secret.value(); err != nil {
-			return err
-		}
-		path := []string{"v1", "webhooks", args[0], "secrets"}
-		if !*activate {
-			return askAndPrint(a, cmd, post(rotation, path...), describeWebhook)
-		}
-		if rotation.Secret != "" {
-			return usageError("--activate takes no secret: it activates the one that was added")
-		}
-		return askAndPrint(a, cmd, post(api.SecretActivation{Overlap: rotation.Overlap}, append(path, "activate")...), describeWebhook)
-	}
-	return cmd
-}
-
 func describeWebhook(w io.Writer, h api.Webhook) {
 	field(w, "id", h.ID)
 	field(w, "project", h.ProjectID)
@@ -206,6 +171,7 @@ func describeWebhook(w io.Writer, h api.Webhook) {
 	field(w, "events", strings.Join(h.Events, " "))
 	describeSettings(w, h.WebhookSettings)
 	field(w, "state", stateAndReason(h.State, h.DisabledReason))
+	field(w, "disabled at", momentOf(h.DisabledAt))
 	field(w, "last error", h.LastError)
 	field(w, "failing since", momentOf(h.FailingSince))
 	field(w, "next probe", momentOf(h.ProbeAt))

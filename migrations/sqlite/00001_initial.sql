@@ -280,19 +280,19 @@ CREATE TABLE retries (
 CREATE INDEX retries_due ON retries (webhook_id, due_at) WHERE state = 'pending';
 CREATE INDEX retries_by_record ON retries (webhook_id, record_key, event_id) WHERE state = 'pending';
 
+-- A row for each attempt: no foreign key, which would cost more than the row. Those of a webhook that is deleted go with their age.
 CREATE TABLE attempts (
-    id             integer   PRIMARY KEY AUTOINCREMENT,
-    webhook_id     text      NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+    id             integer   PRIMARY KEY, -- the row's own: they are made in the order of their age
     event_id       integer   NOT NULL,
     attempted_at   timestamp NOT NULL,
+    response_bytes integer   NOT NULL DEFAULT 0,
     duration_ms    integer   NOT NULL,
     status         integer   NOT NULL DEFAULT 0, -- HTTP status; 0: no answer
+    webhook_id     text      NOT NULL,
     error          text      NOT NULL DEFAULT '', -- class: '', status, timeout, connect, tls, refused_address, redirect, …
-    response_bytes integer   NOT NULL DEFAULT 0,
     answer         text      NOT NULL DEFAULT '' -- its first KB, where the webhook keeps answers
 );
-CREATE INDEX attempts_by_event ON attempts (event_id, webhook_id);
-CREATE INDEX attempts_by_webhook ON attempts (webhook_id, id);
+CREATE INDEX attempts_by_event ON attempts (event_id);
 
 -- A replay is one more cursor over a range of the log; a resync and a reconciliation are cursors over the places of a stream's records.
 CREATE TABLE replays (

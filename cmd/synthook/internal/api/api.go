@@ -72,6 +72,7 @@ func New(c Config) (*API, error) {
 	a.tuneRoutes()
 	a.webhookRoutes()
 	a.secretRoutes()
+	a.rotationRoutes()
 	a.eventRoutes()
 	a.replayRoutes()
 	a.auditRoutes()

@@ -120,7 +120,7 @@ func (a *API) deliveries(ctx context.Context, e hashstore.Event) ([]Delivery, er
 		delivery := Delivery{WebhookID: d.WebhookID, State: string(d.State), NextAt: optional(d.NextAt), Attempts: []Attempt{}}
 		for _, t := range d.Attempts {
 			delivery.Attempts = append(delivery.Attempts, Attempt{
-				At: t.At, DurationMS: t.Duration.Milliseconds(), Status: t.Status, Error: t.Error, ResponseBytes: t.ResponseBytes,
+				At: t.At, DurationMS: t.Duration.Milliseconds(), Status: t.Status, Error: t.Error, ResponseBytes: t.ResponseBytes, Answer: t.Answer,
 			})
 		}
 		shown = append(shown, delivery)

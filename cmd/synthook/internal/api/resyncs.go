@@ -51,6 +51,7 @@ func (a *API) resyncRoutes() {
 
 func (a *API) resync(ctx context.Context, in *struct{ Body NewResync }) (ReplayResult, error) {
 	n := in.Body
+	changeOf(ctx).none = n.DryRun
 	request := dispatch.ResyncRequest{ProjectID: projectOf(ctx), WebhookID: n.WebhookID, RateLimit: n.RateLimit, DryRun: n.DryRun}
 	for q := (poller.StreamQuery{AccountID: n.AccountID, Limit: 1000}); ; {
 		page, err := a.Streams.List(ctx, projectOf(ctx), q)

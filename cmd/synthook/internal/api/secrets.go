@@ -45,6 +45,28 @@ func (a *API) secretRoutes() {
 		})
 }
 
+func (a *API) rotationRoutes() {
+	serve(a, route{pattern: "GET /v1/webhooks/{webhook_id}/secrets", access: forProject, summary: "List a webhook's secrets and where they stand, without their texts"},
+		func(ctx context.Context, in *WebhookPath) (Page[WebhookSecret], error) {
+			found, err := a.Webhooks.Secrets(ctx, projectOf(ctx), in.WebhookID)
+			return pageOf(found, len(found), func(s dispatch.SecretStanding) WebhookSecret {
+				return WebhookSecret{ID: s.ID, State: string(s.State), CreatedAt: s.CreatedAt, ExpiresAt: optional(s.ExpiresAt)}
+			}, nil), err
+		})
+	serve(a, route{pattern: "POST /v1/webhooks/{webhook_id}/secrets/verify", access: forProject, summary: "Find out by test events whether the consumer knows the added secret"},
+		func(ctx context.Context, in *WebhookPath) (SecretVerification, error) {
+			v, err := a.Webhooks.VerifySecret(ctx, projectOf(ctx), in.WebhookID)
+			return SecretVerification{
+				Verified: v.Waiting.Delivered && !v.Wrong.Delivered, AcceptsAnything: v.Wrong.Delivered,
+				Waiting: showTest(v.Waiting), Active: showTest(v.Active), Wrong: showTest(v.Wrong),
+			}, err
+		})
+	serve(a, route{pattern: "POST /v1/webhooks/{webhook_id}/secrets/retire", access: forProject, summary: "Forget every secret but the active one now"},
+		func(ctx context.Context, in *WebhookPath) (Webhook, error) {
+			return webhookOr(a.Webhooks.RetireSecrets(ctx, projectOf(ctx), in.WebhookID))
+		})
+}
+
 // longestOverlap keeps a secret that may have leaked from staying valid by a slip.
 const longestOverlap = 30 * 24 * time.Hour
 

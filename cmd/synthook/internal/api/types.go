@@ -292,6 +292,24 @@ type SecretActivation struct {
 	Overlap string `json:"overlap,omitempty" example:"24h" doc:"How long the old one stays valid; default 24h."`
 }
 
+// WebhookSecret is a secret of a webhook, without its text.
+type WebhookSecret struct {
+	ID        string     `json:"id"`
+	State     string     `json:"state" enum:"waiting,active,retiring"`
+	CreatedAt time.Time  `json:"created_at"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"When a retiring one ends."`
+}
+
+// SecretVerification tells what the endpoint did with test events that one secret alone
+// has signed.
+type SecretVerification struct {
+	Verified        bool        `json:"verified" doc:"The consumer knows the secret that waits, and refuses one that nobody knows."`
+	AcceptsAnything bool        `json:"accepts_anything" doc:"It accepts any signature: nothing is proved, and anybody can send it events."`
+	Waiting         WebhookTest `json:"waiting"`
+	Active          WebhookTest `json:"active"`
+	Wrong           WebhookTest `json:"wrong"`
+}
+
 // WebhookTest is the outcome of a test event.
 type WebhookTest struct {
 	Delivered  bool   `json:"delivered"`
@@ -331,6 +349,7 @@ type Attempt struct {
 	Status        int       `json:"status"`
 	Error         string    `json:"error,omitempty"`
 	ResponseBytes int64     `json:"response_bytes"`
+	Answer        string    `json:"answer,omitempty" doc:"Its first 1024 bytes, where the webhook keeps answers."`
 }
 
 // NewReplay sends events of the log again.

@@ -65,8 +65,12 @@ func (a *API) webhookRoutes() {
 	serve(a, route{pattern: "POST /v1/webhooks/{webhook_id}/test", access: forProject, quiet: true, summary: "Send a test event now, once"},
 		func(ctx context.Context, in *WebhookPath) (WebhookTest, error) {
 			o, err := a.Webhooks.Test(ctx, projectOf(ctx), in.WebhookID)
-			return WebhookTest{Delivered: o.Delivered, Status: o.Status, DurationMS: o.Duration.Milliseconds(), Error: o.Error}, err
+			return showTest(o), err
 		})
+}
+
+func showTest(o dispatch.TestOutcome) WebhookTest {
+	return WebhookTest{Delivered: o.Delivered, Status: o.Status, DurationMS: o.Duration.Milliseconds(), Error: o.Error}
 }
 
 // begin says where in the log a new webhook begins.

@@ -29,6 +29,7 @@ type Options struct {
 	Events      int           // delivered in a run, spread over the webhooks; 1 to MaxEvents
 	Webhooks    int           // each in a project of its own; 1 to MaxWebhooks
 	Slow        int           // webhooks beside them, for the same events, that take SlowAnswer to answer
+	NoAttempts  bool          // keep no attempt on record
 	Processes   int           // services on the database; 1 to MaxProcesses, 1 on SQLite
 	Runs        int           // of each way; at least 1
 	Rate        int           // events a second while latency is measured; 1 to MaxRate

@@ -102,6 +102,19 @@ func TestRun(t *testing.T) {
 	})
 }
 
+// Without attempts on record, rows are written for cursors and leases alone.
+func TestNoAttempts(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, url string, _ func() []string) {
+		r, err := Run(t.Context(), Options{Events: 2000, Webhooks: 1, NoAttempts: true, Processes: 1, Runs: 1, Rate: 10, RateFor: time.Second, DatabaseURL: url, Note: t.Logf})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.RowsWritten <= 0 || r.RowsWritten > 200 || r.Attempts {
+			t.Errorf("%v rows for 1,000 deliveries", r.RowsWritten)
+		}
+	})
+}
+
 // Ctrl-C leaves nothing behind either, whenever it comes.
 func TestInterrupted(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, url string, left func() []string) {

@@ -51,7 +51,8 @@ func (b *bench) register(ctx context.Context) error {
 	}
 	create := func(project, url string) (webhook api.Webhook, err error) {
 		c := client.New(s.began.URL, adminKey, project)
-		return client.Send[api.Webhook](ctx, c, http.MethodPost, "/v1/webhooks", api.NewWebhook{URL: url, Events: []string{"*"}, Secret: dispatch.NewSecret()})
+		n := api.NewWebhook{URL: url, Events: []string{"*"}, Secret: dispatch.NewSecret(), WebhookSettings: api.WebhookSettings{LogAttempts: new(!b.NoAttempts)}}
+		return client.Send[api.Webhook](ctx, c, http.MethodPost, "/v1/webhooks", n)
 	}
 	projects := b.names()
 	if b.Parked > 0 {

@@ -14,6 +14,7 @@ type Report struct {
 	Slow        int    `json:"slow"`
 	Processes   int    `json:"processes"`
 	Runs        int    `json:"runs"`
+	Attempts    bool   `json:"attempts"`    // kept on record
 	Concurrency int    `json:"concurrency"` // connections to the receiver, of ours and so of the floor
 
 	DeliveriesPerS float64 `json:"deliveries_per_s"` // from the first arrival to the last
@@ -46,7 +47,7 @@ type Spread struct {
 
 func (b *bench) report() Report {
 	r := Report{
-		Database: b.db.name, Events: b.Events, Webhooks: b.Webhooks, Slow: b.Slow, Processes: b.Processes, Runs: b.Runs, Concurrency: b.concurrency,
+		Database: b.db.name, Events: b.Events, Webhooks: b.Webhooks, Slow: b.Slow, Attempts: !b.NoAttempts, Processes: b.Processes, Runs: b.Runs, Concurrency: b.concurrency,
 		RatePerS: rounded(b.latency.reached, 1), P50MS: ms(b.latency.at(.50)), P95MS: ms(b.latency.at(.95)), P99MS: ms(b.latency.at(.99)),
 		Parked: b.parked,
 	}

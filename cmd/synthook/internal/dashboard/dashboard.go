@@ -52,8 +52,9 @@ type Activity interface {
 	Last(ctx context.Context, projectID string) tally.Series
 }
 
-// Deliveries tells what an attempt sent.
+// Deliveries tells of attempts, and what they sent.
 type Deliveries interface {
+	Recent(ctx context.Context, projectID, webhookID string, limit int) ([]dispatch.RecentAttempt, error)
 	Sent(ctx context.Context, projectID, webhookID string, e dispatch.Event, at time.Time) (dispatch.Request, error)
 }
 
@@ -196,6 +197,7 @@ func (d *Dashboard) routes() {
 	d.page("GET /webhooks/{webhook}", d.webhook)
 	d.page("POST /webhooks/{webhook}/{action}", d.changeWebhook)
 	d.page("GET /webhooks/{webhook}/replay", d.planReplay)
+	d.page("GET /webhooks/{webhook}/resync", d.resync)
 	d.page("POST /replays/{replay}/cancel", d.cancelReplay)
 
 	d.page("GET /events", d.events)
@@ -204,6 +206,8 @@ func (d *Dashboard) routes() {
 
 	d.page("GET /providers", d.providers)
 	d.page("GET /providers/{provider}", d.provider)
+	d.page("GET /tune", d.tune)
+	d.page("POST /tune", d.applyTuning)
 	d.page("GET /settings", d.settings)
 	d.page("POST /settings/{action}", d.changeSettings)
 

@@ -18,7 +18,7 @@ import (
 type eventsPage struct {
 	frame.Frame
 	Event, Account, RecordType, RecordID string // the filter
-	Since, Until                         string
+	Field, Since, Until                  string
 	Names                                []string // to choose from
 	Events                               []api.Event
 	Next                                 string // URL of what is older
@@ -29,7 +29,7 @@ type eventsPage struct {
 
 // Filtered says that not all events were asked for.
 func (p *eventsPage) Filtered() bool {
-	return p.Event+p.Account+p.RecordType+p.RecordID+p.Since+p.Until != ""
+	return p.Event+p.Account+p.RecordType+p.RecordID+p.Field+p.Since+p.Until != ""
 }
 
 const (
@@ -41,7 +41,7 @@ func (d *Dashboard) events(w http.ResponseWriter, r *http.Request) error {
 	text := func(name string) string { return strings.TrimSpace(r.FormValue(name)) }
 	page := &eventsPage{
 		Frame: d.frameOf(w, r, "events", "Events"),
-		Event: text("event"), Account: text("account"), RecordType: text("type"), RecordID: text("record"),
+		Event: text("event"), Account: text("account"), RecordType: text("type"), RecordID: text("record"), Field: text("field"),
 		Since: text("since"), Until: text("until"), Wrong: Wrong{},
 	}
 	groups, err := d.eventGroups(r.Context(), nil)
@@ -66,6 +66,7 @@ func (d *Dashboard) events(w http.ResponseWriter, r *http.Request) error {
 	set("account_id", page.Account)
 	set("record_type", page.RecordType)
 	set("record_id", page.RecordID)
+	set("field", page.Field)
 	for name, value := range map[string]string{"since": page.Since, "until": page.Until} {
 		t, err := parseTime(value)
 		if err != nil {

@@ -83,8 +83,12 @@ func (d *Dashboard) open(ctx context.Context, key string) (token string, who aud
 		return "", who, keys.ErrNoKey
 	}
 	if d.Keys.IsAdmin(key) {
-		token, err = d.Sessions.OpenAdmin(ctx, api.DefaultProject)
-		return token, audit.Entry{ProjectID: api.DefaultProject, Actor: adminName}, err
+		project, err := d.firstProject(ctx)
+		if err != nil {
+			return "", who, err
+		}
+		token, err = d.Sessions.OpenAdmin(ctx, project)
+		return token, audit.Entry{ProjectID: project, Actor: adminName}, err
 	}
 	found, err := d.APIKeys.Find(ctx, key)
 	if err != nil {
@@ -92,6 +96,30 @@ func (d *Dashboard) open(ctx context.Context, key string) (token string, who aud
 	}
 	token, err = d.Sessions.OpenKey(ctx, found)
 	return token, audit.Entry{ProjectID: found.ProjectID, Actor: keyName(found.Name, found.Prefix)}, err
+}
+
+// firstProject is the one that an admin looks at first: the default one, unless it is
+// empty and another is not.
+func (d *Dashboard) firstProject(ctx context.Context) (string, error) {
+	admin := api.WithCaller(ctx, api.Caller{Admin: true, Project: api.DefaultProject, Name: adminName, Via: audit.ViaDashboard})
+	all, err := client.Get[api.Page[api.Project]](admin, d.API, "/v1/projects?limit=50")
+	if err != nil {
+		return "", err
+	}
+	ids := []string{api.DefaultProject}
+	for _, p := range all.Items {
+		ids = append(ids, p.ID)
+	}
+	for _, id := range ids {
+		states, err := d.Config.Accounts.AccountStates(ctx, id)
+		if err != nil {
+			return "", err
+		}
+		if len(states) > 0 {
+			return id, nil
+		}
+	}
+	return api.DefaultProject, nil
 }
 
 const adminName = "admin key"
@@ -144,6 +172,10 @@ func (d *Dashboard) page(pattern string, handle func(http.ResponseWriter, *http.
 		}
 		if err != nil {
 			d.broken(w, r, err)
+			return
+		}
+		if err := r.ParseForm(); err != nil {
+			d.fail(w, r, http.StatusBadRequest, "The form could not be read. Go back and send it again.")
 			return
 		}
 		caller := api.Caller{Admin: s.Admin, Project: s.Project, Name: adminName, Via: audit.ViaDashboard}

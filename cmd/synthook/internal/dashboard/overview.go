@@ -28,6 +28,9 @@ type overviewPage struct {
 	Day              day
 	Tail             []api.Event // newest first
 	After            int64       // the newest sequence of the tail
+
+	refused bool            // some account needs attention
+	wanting map[string]bool // states in which some stream is
 }
 
 // typeRow is one record type's streams.
@@ -96,11 +99,16 @@ func (d *Dashboard) countStreams(ctx context.Context, page *overviewPage) error 
 			page.Paused = n
 		}
 	}
+	page.refused, page.wanting = states[poller.StateNeedsAttention] > 0, map[string]bool{}
 	types, err := d.Config.Streams.Health(ctx, page.Project)
 	if err != nil {
 		return err
 	}
 	for _, h := range types {
+		for state, n := range h.States {
+			page.wanting[state] = page.wanting[state] || n > 0
+		}
+		page.wanting[poller.StreamLate] = page.wanting[poller.StreamLate] || h.Late > 0
 		row := typeRow{
 			RecordType: h.RecordType, Streams: h.Streams(), Records: h.Records,
 			OK:        h.States[poller.StreamOK] - min(h.Late, h.States[poller.StreamOK]),
@@ -122,18 +130,23 @@ func (d *Dashboard) countStreams(ctx context.Context, page *overviewPage) error 
 
 // findProblems gathers what needs attention: what stops most comes first.
 func (d *Dashboard) findProblems(ctx context.Context, page *overviewPage) error {
-	accounts, err := d.Config.Accounts.Find(ctx, page.Project, poller.AccountFilter{State: poller.StateNeedsAttention, Limit: problemsShown + 1})
-	if err != nil {
-		return err
-	}
-	for _, a := range accounts {
-		page.Problems = append(page.Problems, problem{"bad", "Account " + nameOf(a.OriginOwnerName, a.ID) + " is not polled", a.StateReason, frame.Path("accounts", a.ID)})
+	if page.refused {
+		accounts, err := d.Config.Accounts.Find(ctx, page.Project, poller.AccountFilter{State: poller.StateNeedsAttention, Limit: problemsShown + 1})
+		if err != nil {
+			return err
+		}
+		for _, a := range accounts {
+			page.Problems = append(page.Problems, problem{"bad", "Account " + nameOf(a.OriginOwnerName, a.ID) + " is not polled", a.StateReason, frame.Path("accounts", a.ID)})
+		}
 	}
 	for _, h := range page.Webhooks {
 		page.Backlog += h.Backlog
 		page.Problems = append(page.Problems, webhookProblems(h)...)
 	}
 	for _, state := range wanting[1:] { // the first is an account's
+		if !page.wanting[state] {
+			continue
+		}
 		streams, err := d.Config.Streams.Find(ctx, page.Project, poller.StreamFilter{States: []string{state}, Limit: problemsShown + 1})
 		if err != nil {
 			return err
@@ -166,17 +179,21 @@ func streamProblem(s poller.Stream, state string) problem {
 	name := s.Provider + " " + frame.Words(s.RecordType)
 	switch state {
 	case poller.StreamQuarantined:
-		held := frame.Plural(s.Quarantine.Missing, "missing record")
-		if s.Quarantine.Missing == 0 {
-			held = frame.Plural(int(s.Quarantine.Updated), "updated record")
-		}
-		p.What, p.Why = name+": "+held+" held", "Too many to believe at once. Look at the evidence, then approve or reject."
+		p.What, p.Why = name+": "+held(s.Quarantine)+" held", "Too many to believe at once. Look at the evidence, then approve or reject."
 	case poller.StreamFailing:
 		p.Tone, p.What, p.Why = "bad", name+" could not be polled", s.LastError
 	default:
 		p.What, p.Why = name+" is late", "It is due and was not polled: this service may have too little room for its polls."
 	}
 	return p
+}
+
+// held is what a quarantine holds most of.
+func held(q *poller.Quarantine) string {
+	if q.Missing == 0 {
+		return frame.Plural(q.Updated, "update")
+	}
+	return frame.Plural(q.Missing, "missing record")
 }
 
 func nameOf(name, id string) string {

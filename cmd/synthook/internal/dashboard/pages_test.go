@@ -40,8 +40,8 @@ func (w *world) lively(t testing.TB, then func()) map[string]string {
 		"account": "/accounts/" + acme.ID, "account-paused": "/accounts/" + initech.ID,
 		"streams": "/streams", "stream": "/accounts/" + acme.ID + "/streams/employees", "quarantine": "/accounts/" + held + "/streams/employees",
 		"webhooks": "/webhooks", "webhook-new": "/webhooks/new", "webhook": "/webhooks/" + hook.ID, "webhook-down": "/webhooks/" + down.ID,
-		"replay": "/webhooks/" + hook.ID + "/replay?event=hris_employees.*", "events": "/events", "events-none": "/events?record=nobody",
-		"event": "/events/" + events.Items[0].ID, "providers": "/providers", "provider": "/providers/bamboohr", "settings": "/settings",
+		"replay": "/webhooks/" + hook.ID + "/replay?event=hris_employees.*", "resync": "/webhooks/" + hook.ID + "/resync?record_type=employees", "events": "/events", "events-none": "/events?record=nobody",
+		"event": "/events/" + events.Items[0].ID, "providers": "/providers", "provider": "/providers/bamboohr", "settings": "/settings", "tune": "/tune?budget=200/h",
 		"wrong": "/events?event=hris_employes.created", "missing": "/accounts/nobody",
 	}
 }

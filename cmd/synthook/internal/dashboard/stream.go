@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -23,7 +24,9 @@ type streamPage struct {
 	Polls     []api.Poll // newest first
 	Next      string
 	Timeline  template.HTML
-	Inherited []string       // paths that the connector ignores
+	Inherited []string // paths that the connector ignores
+	Volatile  []api.VolatileField
+	Changed   []fieldShare   // of the polls that are shown
 	Diagnosis *api.Diagnosis // of the doctor, in the answer to its form
 	Open      string         // the form that was refused
 	Wrong     Wrong
@@ -40,12 +43,44 @@ func (p *streamPage) Value(name string) string {
 		return p.Stream.Own()
 	case "ignore_paths":
 		return strings.Join(p.Stream.IgnorePaths, "\n")
+	case "digest_paths":
+		return strings.Join(p.Stream.DigestPaths, "\n")
+	case "changed_fields":
+		return map[bool]string{true: "1"}[p.Stream.ChangedFields]
 	case "quarantine_threshold":
 		return strconv.Itoa(p.Stream.QuarantineThreshold)
 	case "release_after":
 		return strconv.Itoa(p.Stream.ReleaseAfter)
 	}
 	return ""
+}
+
+// fieldShare is how often a field changed.
+type fieldShare struct {
+	Name    string
+	Records int
+	Strip   template.HTML
+}
+
+const fieldsShown = 12
+
+// changedFields sums up what the updates of some polls were about, the most frequent
+// field first.
+func changedFields(polls []api.Poll) (shares []fieldShare) {
+	sum, most := map[string]int{}, 0
+	for _, p := range polls {
+		for name, n := range p.Fields {
+			sum[name] += n
+			most = max(most, sum[name])
+		}
+	}
+	for name, n := range sum {
+		shares = append(shares, fieldShare{name, n, chart.Strip([]chart.Share{{Class: "updated", Name: "records", N: n}, {Class: "track", N: most - n}})})
+	}
+	slices.SortFunc(shares, func(a, b fieldShare) int {
+		return cmp.Or(b.Records-a.Records, strings.Compare(a.Name, b.Name))
+	})
+	return shares[:min(len(shares), fieldsShown)]
 }
 
 // Requests says that the requests of polls are on record.
@@ -89,7 +124,12 @@ func (d *Dashboard) streamPage(w http.ResponseWriter, r *http.Request) (*streamP
 	if polls.Next != "" {
 		page.Next = with(r.URL, "before", polls.Next)
 	}
-	page.Timeline = timeline(polls.Items)
+	page.Timeline, page.Changed = timeline(polls.Items), changedFields(polls.Items)
+	volatile, err := client.Get[api.Page[api.VolatileField]](ctx, d.API, here+"/volatile-fields")
+	if err != nil {
+		return nil, err
+	}
+	page.Volatile = volatile.Items
 	if p, err := client.Get[api.Provider](ctx, d.API, client.Path("v1", "providers", s.Provider)); err == nil {
 		for _, stream := range p.Streams {
 			if stream.RecordType == s.RecordType {
@@ -189,11 +229,11 @@ func (d *Dashboard) setInterval(w http.ResponseWriter, r *http.Request, back str
 
 func (d *Dashboard) updateStream(w http.ResponseWriter, r *http.Request) error {
 	typed := map[string]string{}
-	for _, name := range []string{"schedule", "baseline", "ignore_paths", "quarantine_threshold", "release_after"} {
+	for _, name := range []string{"schedule", "baseline", "ignore_paths", "digest_paths", "changed_fields", "quarantine_threshold", "release_after"} {
 		typed[name] = strings.TrimSpace(r.PostFormValue(name))
 	}
-	schedule, paths := typed["schedule"], splitLines(typed["ignore_paths"])
-	update := api.StreamUpdate{Schedule: &schedule, IgnorePaths: &paths}
+	schedule, paths, digests, named := typed["schedule"], splitLines(typed["ignore_paths"]), splitLines(typed["digest_paths"]), typed["changed_fields"] != ""
+	update := api.StreamUpdate{Schedule: &schedule, IgnorePaths: &paths, DigestPaths: &digests, ChangedFields: &named}
 	if baseline := typed["baseline"]; r.PostForm.Has("baseline") {
 		update.Baseline = &baseline
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
 	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/frame"
+	"github.com/synthook/synthook/dispatch"
 )
 
 // webhookPage is one webhook.
@@ -20,9 +21,12 @@ type webhookPage struct {
 	Groups   []eventGroup
 	URL      string // as it was typed
 	Replays  []api.Replay
-	Test     *api.WebhookTest // in the answer to its form
+	Attempts []dispatch.RecentAttempt // newest first
+	Test     *api.WebhookTest         // in the answer to its form
 	Revealed bool
 	Plan     *replayPlan
+	Resync   resyncPlan
+	Settings webhookSettings
 	Open     string // the form that was refused
 	Wrong    Wrong
 	Typed    map[string]string
@@ -32,11 +36,14 @@ type webhookPage struct {
 type replayPlan struct {
 	api.NewReplay
 	Since, Until string // as they were typed
-	Event        string
+	Event, Field string
+	Rate         string
 	Events       int64
 	Counted      bool
 	Wrong        Wrong
 }
+
+const attemptsShown = 15
 
 func (d *Dashboard) webhook(w http.ResponseWriter, r *http.Request) error {
 	page, err := d.webhookPage(w, r)
@@ -52,6 +59,7 @@ func (d *Dashboard) webhookPage(w http.ResponseWriter, r *http.Request) (*webhoo
 	if page.Webhook, err = client.Get[api.Webhook](ctx, d.API, client.Path("v1", "webhooks", r.PathValue("webhook"))); err != nil {
 		return nil, err
 	}
+	page.Settings = settingsOf(page.Webhook.WebhookSettings)
 	page.URL, page.All = page.Webhook.URL, slices.Contains(page.Webhook.Events, "*")
 	if page.Groups, err = d.eventGroups(ctx, page.Webhook.Events); err != nil {
 		return nil, err
@@ -72,7 +80,8 @@ func (d *Dashboard) webhookPage(w http.ResponseWriter, r *http.Request) (*webhoo
 	if page.Webhook.Backlog > 0 {
 		page.Refresh = 5
 	}
-	return page, nil
+	page.Attempts, err = d.Config.Deliveries.Recent(ctx, page.Project, page.Webhook.ID, attemptsShown)
+	return page, err
 }
 
 func (d *Dashboard) changeWebhook(w http.ResponseWriter, r *http.Request) error {
@@ -98,6 +107,8 @@ func (d *Dashboard) changeWebhook(w http.ResponseWriter, r *http.Request) error 
 		return act("secrets/activate", "The new secret signs from now on. The old one stays valid for a day.")
 	case "replay":
 		return d.replay(w, r)
+	case "resync":
+		return d.resync(w, r)
 	case "delete":
 		return d.deleteWebhook(w, r)
 	}
@@ -122,13 +133,19 @@ func (d *Dashboard) testWebhook(w http.ResponseWriter, r *http.Request) error {
 
 func (d *Dashboard) updateWebhook(w http.ResponseWriter, r *http.Request) error {
 	id, url, events := r.PathValue("webhook"), strings.TrimSpace(r.PostFormValue("url")), chosenEvents(r)
-	_, err := client.Send[api.Webhook](r.Context(), d.API, http.MethodPatch, client.Path("v1", "webhooks", id), api.WebhookUpdate{URL: &url, Events: &events})
-	if wrong, ok := wrongOf(err); ok {
+	typed, chosen, wrong := readSettings(r)
+	var err error
+	if len(wrong) == 0 {
+		_, err = client.Send[api.Webhook](r.Context(), d.API, http.MethodPatch, client.Path("v1", "webhooks", id), api.WebhookUpdate{URL: &url, Events: &events, WebhookSettings: chosen})
+		wrong, _ = wrongOf(err)
+	}
+	if len(wrong) > 0 {
 		page, err := d.webhookPage(w, r)
 		if err != nil {
 			return err
 		}
 		page.Open, page.Wrong, page.URL, page.All = "edit", chooseSome(wrong, events), url, slices.Contains(events, "*")
+		page.Settings = typed
 		if page.Groups, err = d.eventGroups(r.Context(), events); err != nil {
 			return err
 		}
@@ -211,7 +228,15 @@ func (d *Dashboard) planReplay(w http.ResponseWriter, r *http.Request) error {
 func readPlan(r *http.Request, webhook string) *replayPlan {
 	text := func(name string) string { return strings.TrimSpace(r.FormValue(name)) }
 	p := &replayPlan{Since: text("since"), Until: text("until"), Event: text("event"), Wrong: Wrong{}}
-	p.NewReplay = api.NewReplay{WebhookID: webhook, AccountID: text("account_id"), RecordType: text("record_type"), RecordID: text("record_id"), Dead: text("dead") != ""}
+	p.NewReplay = api.NewReplay{WebhookID: webhook, AccountID: text("account_id"), RecordType: text("record_type"), RecordID: text("record_id"), Dead: text("dead") != "", Missed: text("missed") != ""}
+	p.Field, p.Rate = text("field"), text("rate_limit")
+	if p.Field != "" {
+		p.NewReplay.Fields = splitLines(p.Field)
+	}
+	var ok bool
+	if p.NewReplay.RateLimit, ok = number(p.Rate); !ok {
+		p.Wrong["rate_limit"] = "must be a number"
+	}
 	if p.Event != "" {
 		p.NewReplay.Events = splitLines(p.Event)
 	}

@@ -129,6 +129,8 @@ type webhookForm struct {
 	From   string
 	Groups []eventGroup
 	Wrong  Wrong
+
+	Settings webhookSettings
 }
 
 func (d *Dashboard) newWebhook(w http.ResponseWriter, r *http.Request) error {
@@ -143,20 +145,30 @@ func (d *Dashboard) newWebhook(w http.ResponseWriter, r *http.Request) error {
 func (d *Dashboard) createWebhook(w http.ResponseWriter, r *http.Request) error {
 	form := &webhookForm{URL: strings.TrimSpace(r.PostFormValue("url")), From: r.PostFormValue("from"), All: r.PostFormValue("all") != ""}
 	events := chosenEvents(r)
+	typed, chosen, mistyped := readSettings(r)
+	form.Settings = typed
+	if len(mistyped) > 0 {
+		return d.webhookAgain(w, r, form, events, mistyped)
+	}
 	made, err := client.Send[api.Webhook](r.Context(), d.API, http.MethodPost, "/v1/webhooks", api.NewWebhook{
-		URL: form.URL, Events: events, From: form.From, Secret: strings.TrimSpace(r.PostFormValue("secret")),
+		URL: form.URL, Events: events, From: form.From, WebhookSettings: chosen, Secret: strings.TrimSpace(r.PostFormValue("secret")),
 	})
 	if wrong, ok := wrongOf(err); ok {
-		form.Wrong, form.Frame = chooseSome(wrong, events), d.frameOf(w, r, "webhooks", "Add webhook")
-		if form.Groups, err = d.eventGroups(r.Context(), events); err != nil {
-			return err
-		}
-		return d.again(w, r, "webhook-new", form)
+		return d.webhookAgain(w, r, form, events, chooseSome(wrong, events))
 	}
 	if err != nil {
 		return err
 	}
 	return d.done(w, r, frame.Path("webhooks", made.ID), secretNotice("Webhook added. This is its signing secret: give it to the consumer.", made))
+}
+
+func (d *Dashboard) webhookAgain(w http.ResponseWriter, r *http.Request, form *webhookForm, events []string, wrong Wrong) error {
+	form.Wrong, form.Frame = wrong, d.frameOf(w, r, "webhooks", "Add webhook")
+	var err error
+	if form.Groups, err = d.eventGroups(r.Context(), events); err != nil {
+		return err
+	}
+	return d.again(w, r, "webhook-new", form)
 }
 
 // chooseSome says in a form's words that no event was ticked.

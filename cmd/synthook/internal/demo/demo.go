@@ -92,7 +92,7 @@ type demo struct {
 // serve starts the service on the database, as `synthook serve` would but for the
 // intervals, which are those of somebody who watches.
 func (d *demo) serve(parts context.Context, database string, g *errgroup.Group) error {
-	key := rand.Text() + rand.Text()
+	key := rand.Text()
 	s, err := service.Start(parts, service.Options{
 		Settings: settings.Settings{
 			DatabaseURL: settings.Secret(database), Listen: "127.0.0.1:0",
@@ -117,6 +117,7 @@ func (d *demo) play(ctx, parts context.Context, g *errgroup.Group) error {
 	if err := d.setUp(parts, g); err != nil {
 		return fmt.Errorf("set up demo: %w", err)
 	}
+	d.say("Dashboard: " + d.url + "\nLog in with the key " + d.key + "\n")
 	d.say("Baselines: every record type of every account is listed once, silently …")
 	if err := d.awaitBaselines(ctx, parts); err != nil {
 		return err

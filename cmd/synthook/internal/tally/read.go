@@ -8,11 +8,12 @@ import (
 	"time"
 )
 
-// source is what is counted: the statements of a table.
+// source is what is counted: the statements of a table. A place in it is a row's id or,
+// where rows have none, its time in microseconds.
 type source struct {
-	last  string // its newest id
-	at    string // the time of the first row whose id is at least $1
-	count string // of a project ($1), behind an id ($2) and up to one ($3), since a time ($4): slot, kind, rows
+	last  string // the newest place
+	at    string // the time of the first row whose place is at least $1; "": places are times
+	count string // of a project ($1), behind a place ($2) and up to one ($3), since a time ($4): slot, kind, rows
 }
 
 // inSlots is the number of a time's slot in SQL.
@@ -35,14 +36,20 @@ func eventsOf(postgres bool) source {
 }
 
 func attemptsOf(postgres bool) source {
-	return source{
+	s := source{
 		last: `SELECT coalesce(max(id), 0) FROM attempts`,
 		at:   `SELECT attempted_at FROM attempts WHERE id >= $1 ORDER BY id LIMIT 1`,
-		count: `SELECT slot, kind, count(*) FROM (SELECT ` + inSlots("a.attempted_at", postgres) + ` AS slot,
+	}
+	between := `a.id > $2 AND a.id <= $3`
+	if postgres {
+		s = source{last: `SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)`}
+		between = `a.attempted_at > timestamptz 'epoch' + $2 * interval '1 microsecond' AND a.attempted_at <= timestamptz 'epoch' + $3 * interval '1 microsecond'`
+	}
+	s.count = `SELECT slot, kind, count(*) FROM (SELECT ` + inSlots("a.attempted_at", postgres) + ` AS slot,
 				CASE WHEN a.error = '' THEN 'delivered' ELSE 'failed' END AS kind
 				FROM webhooks w JOIN attempts a ON a.webhook_id = w.id
-				WHERE w.project_id = $1 AND a.id > $2 AND a.id <= $3 AND a.attempted_at >= $4) AS counted GROUP BY slot, kind`,
-	}
+				WHERE w.project_id = $1 AND ` + between + ` AND a.attempted_at >= $4) AS counted GROUP BY slot, kind`
+	return s
 }
 
 // read brings counts up to date.
@@ -82,9 +89,12 @@ func (t *Tally) read(ctx context.Context, c *counts, from source, projectID stri
 	return t.add(ctx, c.young, from, projectID, c.settled, last, since)
 }
 
-// firstSince is the id before the first row since a time; rows are all but in the order
-// of time.
+// firstSince is the place before the first row since a time; rows are all but in the
+// order of time.
 func (t *Tally) firstSince(ctx context.Context, from source, since time.Time, last int64) (int64, error) {
+	if from.at == "" {
+		return since.UnixMicro() - 1, nil
+	}
 	var failed error
 	first := sort.Search(int(last), func(id int) bool {
 		var at time.Time

@@ -81,7 +81,7 @@ func short(n int64) string {
 	return fmt.Sprintf("%.1fM", float64(n)/1_000_000)
 }
 
-// Share is one piece of a strip.
+// Share is one piece of a strip; one without a name is the room that is left.
 type Share struct {
 	Class, Name string
 	N           int
@@ -91,7 +91,7 @@ type Share struct {
 func Strip(shares []Share) template.HTML {
 	total, words := 0, []string{}
 	for _, s := range shares {
-		if total += s.N; s.N > 0 {
+		if total += s.N; s.N > 0 && s.Name != "" {
 			words = append(words, fmt.Sprintf("%d %s", s.N, s.Name))
 		}
 	}

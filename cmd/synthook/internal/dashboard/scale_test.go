@@ -1,0 +1,217 @@
+package dashboard_test
+
+import (
+	"compress/gzip"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/synthook/synthook/cmd/synthook/internal/servicetest"
+	"github.com/synthook/synthook/hashstore"
+	"github.com/synthook/synthook/migrations"
+	"github.com/synthook/synthook/migrations/migrationstest"
+)
+
+var scale = flag.Int("scale", 0, "events of TestScale, which prints what every page weighs and takes with them and a hundredth as many streams; 0: it is not run")
+
+// What every page weighs and takes in a big installation is printed for who asks:
+//
+//	go test ./cmd/synthook/internal/dashboard -run Scale -scale 1000000 -timeout 0
+func TestScale(t *testing.T) {
+	if *scale == 0 {
+		return
+	}
+	migrationstest.Each(t, func(t *testing.T, location string) {
+		account := fill(t, location, *scale)
+		rig := servicetest.Start(t, servicetest.Settings(location))
+		v := newVisitor(t, rig)
+		v.login(servicetest.AdminKey)
+		event := "/events/" + newest(t, rig)
+		hook := "/webhooks/wh_scale"
+		pages := map[string]string{
+			"overview": "/", "accounts": "/accounts", "accounts, searched": "/accounts?q=owner+77", "account": "/accounts/" + account,
+			"streams": "/streams", "streams, failing": "/streams?state=failing", "streams, attention": "/streams?state=attention",
+			"stream": "/accounts/" + account + "/streams/employees", "webhooks": "/webhooks", "webhook": hook, "replay, counted": hook + "/replay?event=hris_employees.*",
+			"events": "/events", "events of an account": "/events?account=" + account, "events of a record": "/events?record=r77", "events, rare": "/events?event=account.created",
+			"event": event, "providers": "/providers", "add account": "/accounts/new/generic", "settings": "/settings", "tune": "/tune",
+		}
+		v.get("/") // the first count of the day goes on behind it
+		for _, name := range slices.Sorted(maps.Keys(pages)) {
+			var took []time.Duration
+			var size int
+			for range 9 {
+				began := time.Now()
+				size = v.get(pages[name])
+				took = append(took, time.Since(began))
+			}
+			slices.Sort(took)
+			t.Logf("%-22s %6.1f kB %7.1f ms (least of 9; median %.1f ms; first load with styles and script %.1f kB)",
+				name, float64(size)/1000, float64(took[0].Microseconds())/1000, float64(took[4].Microseconds())/1000, float64(size+v.assets)/1000)
+		}
+	})
+}
+
+// fill makes a big installation and returns one of its accounts.
+func fill(t *testing.T, location string, events int) (account string) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	db, err := migrations.Open(ctx, location)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, _, err := migrations.Up(ctx, db.DB); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().UTC()
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	run := func(statement string, args ...any) {
+		t.Helper()
+		if _, err := tx.ExecContext(ctx, statement, args...); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	run(`INSERT INTO projects (id, name, hash_key, created_at) VALUES ('default', 'default', $1, $2)`, []byte{1}, now)
+	run(`INSERT INTO webhooks (id, project_id, url, events, cursor_id, enabled, created_at, updated_at) VALUES ('wh_scale', 'default', 'http://127.0.0.1:1/', '["hris_employees.*"]', 0, false, $1, $1)`, now)
+	run(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+		INSERT INTO accounts (id, project_id, provider, credentials, origin_owner_name, created_at, updated_at)
+		SELECT 'account-' || i, 'default', 'bamboohr', $2, 'Owner ' || i, $3, $3 FROM n`, events/400, []byte{1}, now)
+	for _, recordType := range []string{"employees", "employments", "applications", "job_postings"} {
+		run(`INSERT INTO streams (account_id, record_type, next_poll_at, last_poll_at, last_complete_at, polls, records, failures)
+			SELECT id, $1, $2, $3, $3, 10, 1000, CASE WHEN length(id) = 10 THEN 1 ELSE 0 END FROM accounts`, recordType, now.Add(time.Hour), now.Add(-time.Minute))
+	}
+	run(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+		INSERT INTO attempts (webhook_id, event_id, attempted_at, duration_ms, status) SELECT 'wh_scale', i, $2, 12, 204 FROM n`, events/5, now.Add(-3*time.Hour))
+	log := func(yield func(hashstore.Event) bool) {
+		for i := range events {
+			e := hashstore.Event{
+				ProjectID: "default", AccountID: fmt.Sprintf("account-%d", i/7%(events/400)+1), Name: "hris_employees.updated", RecordType: "employees",
+				RecordID: fmt.Sprintf("r%d", i%5000), OccurredAt: now.Add(-time.Duration(events-i) * 20 * time.Hour / time.Duration(events)).Truncate(time.Second),
+			}
+			if i%40 == 0 {
+				e.Name = "hris_employees.created"
+			}
+			if !yield(e) {
+				return
+			}
+		}
+	}
+	if _, err := hashstore.New(db.DB).Append(ctx, tx, log); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if db.Pool != nil {
+		if _, err := db.ExecContext(ctx, `ANALYZE`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return "account-77"
+}
+
+// newest is the id of the newest event.
+func newest(t *testing.T, r *servicetest.Rig) string {
+	t.Helper()
+	var page struct{ Items []struct{ ID string } }
+	r.Call("GET /v1/events?limit=1", servicetest.AdminKey, "").Decode(t, &page)
+	return page.Items[0].ID
+}
+
+// visitor is a browser without scripts, styles or a window.
+type visitor struct {
+	t      testing.TB
+	url    string
+	client *http.Client
+	assets int // bytes of style and script over the wire
+	body   string
+	header http.Header
+	status int
+}
+
+func newVisitor(t testing.TB, r *servicetest.Rig) *visitor {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &visitor{t: t, url: r.URL(), client: &http.Client{Jar: jar, Transport: &http.Transport{DisableCompression: true}}}
+	t.Cleanup(v.client.CloseIdleConnections)
+	return v
+}
+
+func (v *visitor) login(key string) {
+	v.t.Helper()
+	v.post("/login", url.Values{"key": {key}})
+	for _, part := range strings.Split(v.body, `"`) {
+		if strings.HasPrefix(part, "/assets/") {
+			v.assets += v.peek(part)
+		}
+	}
+}
+
+// get loads a page and returns its bytes over the wire.
+func (v *visitor) get(path string) int {
+	v.t.Helper()
+	return v.send(http.MethodGet, path, nil)
+}
+
+// post sends a form and follows to where it leads.
+func (v *visitor) post(path string, form url.Values) int {
+	v.t.Helper()
+	return v.send(http.MethodPost, path, form)
+}
+
+// peek loads something without leaving the page.
+func (v *visitor) peek(path string) int {
+	v.t.Helper()
+	kept := *v
+	defer func() { v.body, v.header, v.status = kept.body, kept.header, kept.status }()
+	return v.get(path)
+}
+
+func (v *visitor) send(method, path string, form url.Values) int {
+	v.t.Helper()
+	r, err := http.NewRequestWithContext(v.t.Context(), method, v.url+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	r.Header.Set("Accept-Encoding", "gzip")
+	answer, err := v.client.Do(r)
+	if err != nil {
+		v.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	defer answer.Body.Close()
+	wire, err := io.ReadAll(answer.Body)
+	if err != nil {
+		v.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	body := wire
+	if answer.Header.Get("Content-Encoding") == "gzip" {
+		z, err := gzip.NewReader(strings.NewReader(string(wire)))
+		if err == nil {
+			body, err = io.ReadAll(z)
+		}
+		if err != nil {
+			v.t.Fatalf("%s %s: %v", method, path, err)
+		}
+	}
+	v.body, v.header, v.status = string(body), answer.Header, answer.StatusCode
+	return len(wire)
+}
