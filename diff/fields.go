@@ -165,6 +165,20 @@ func (f *FieldDigester) Sum(record []byte, place uint64) (content uint64, digest
 	return content, f.row, nil
 }
 
+// KnownNames are Names without those that records would teach: the ones that the digester
+// was given, as long as Names was not asked for. They are for a part of a listing.
+func (f *FieldDigester) KnownNames() (names []string, slots []uint8) {
+	for _, at := range f.fields {
+		if at.named {
+			slots = append(slots, uint8(len(names)))
+			names = append(names, at.name)
+		} else {
+			slots = append(slots, slots[at.above.slot])
+		}
+	}
+	return names, slots
+}
+
 // Names are the names by slot, once a listing is complete, and for each slot of this
 // digester the one that its digests are added to. Names that were known keep their slots.
 func (f *FieldDigester) Names() (names []string, slots []uint8) {

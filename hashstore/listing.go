@@ -3,6 +3,7 @@ package hashstore
 import (
 	"bytes"
 	"iter"
+	"slices"
 )
 
 // Listing is what one poll saw of a stream: ids, places and fingerprints, 24 bytes and
@@ -52,6 +53,15 @@ func (l *Listing) Union(other *Listing) {
 			theirs = theirs[1:]
 		}
 	}
+}
+
+// Remove takes records out by their ids.
+func (l *Listing) Remove(ids map[string]bool) {
+	stored := make(map[string]bool, len(ids))
+	for id := range ids {
+		stored[string(appendID(nil, id))] = true
+	}
+	l.records = slices.DeleteFunc(l.records, func(r record) bool { return stored[string(l.id(r))] })
 }
 
 // stored is what the listing keeps of a record besides its entry: the stored form of its

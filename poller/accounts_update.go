@@ -146,7 +146,7 @@ func (a *Accounts) write(ctx context.Context, tx *sql.Tx, account Account, seale
 
 // revoke takes the account's streams from whoever polls them and makes them due.
 func (a *core) revoke(ctx context.Context, tx *sql.Tx, accountID string) error {
-	_, err := tx.ExecContext(ctx, `UPDATE streams SET fence = fence + 1, lease_owner = '', lease_until = NULL, next_poll_at = `+a.now+`
+	_, err := tx.ExecContext(ctx, `UPDATE streams SET fence = fence + 1, lease_owner = '', lease_until = NULL, next_poll_at = `+a.now+`, full_poll_at = NULL
 		WHERE account_id = $1`, accountID)
 	if err != nil {
 		return fmt.Errorf("revoke polls: %w", err)

@@ -55,7 +55,7 @@ func (pl *plan) readFields(known hashstore.State) (relaid bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		if pl.formerFields, err = readFields(former, pl.seal, known.Fields); err != nil {
+		if pl.formerFields, err = readFields(former, pl.former.seal, known.Fields); err != nil {
 			return false, err
 		}
 	}
@@ -66,18 +66,22 @@ func (pl *plan) readFields(known hashstore.State) (relaid bool, err error) {
 	return known.Version != 0 && layout != known.Fields.Layout, nil
 }
 
-// name ends a listing whose records' fields r has read.
-func (r *fieldReader) name(l *hashstore.Listing) error {
+// name ends a listing whose records' fields r has read. A part of a listing teaches no
+// names: what most of its records have may be one person's.
+func (r *fieldReader) name(l *hashstore.Listing, part bool) error {
 	if r == nil || l == nil {
 		return nil
 	}
-	names, slots := r.Names()
+	names, slots := r.KnownNames()
+	if !part {
+		names, slots = r.Names()
+	}
 	return l.Name(hashstore.Fields{Layout: r.layout, Names: names}, slots)
 }
 
-// nameFields ends the listings of a walk.
-func (pl *plan) nameFields(w *walk) error {
-	return errors.Join(pl.fields.name(w.listing), pl.formerFields.name(w.former))
+// nameFields ends listings, or parts of them.
+func (pl *plan) nameFields(listing, former *hashstore.Listing, part bool) error {
+	return errors.Join(pl.fields.name(listing, part), pl.formerFields.name(former, part))
 }
 
 // layout names all that digests depend on: those of one layout can be compared.

@@ -16,18 +16,24 @@ type claim struct {
 	fence      int64
 	recordType string
 	account    accountFacts
-	levels     struct{ stream, account, recordType string } // of its schedule
+	levels     struct{ stream, account, recordType, incremental string } // of its schedules
 	baseline   string
 	ignore     []string
 
 	changedFields bool     // are told
 	digestPaths   []string // with those of these paths
 
-	trust    trust
-	due      sql.NullTime // next_poll_at at the claim: where it has changed since, somebody asked for another time
-	failures int
-	doubted  bool
-	clock    time.Duration // what the database's clock is ahead of this process's
+	trust      trust
+	due        sql.NullTime // next_poll_at at the claim: where it has changed since, somebody asked for another time
+	full       sql.NullTime // full_poll_at
+	complete   bool         // a complete listing is due
+	since      sql.NullTime // a listing of changes may ask from then on
+	validators []byte       // sealed
+	failures   int
+	doubted    bool
+	listing    bool                      // there is a row of a listing under way
+	beat       func(ctx context.Context) // runs after every renewal of the lease; nil: nothing does
+	clock      time.Duration             // what the database's clock is ahead of this process's
 }
 
 type accountFacts struct {
@@ -80,6 +86,7 @@ func (p *Poller) claimOne(ctx context.Context, streamID int64) (*claim, error) {
 		return nil, err
 	}
 	if len(claims) > 0 {
+		claims[0].complete = true
 		return claims[0], nil
 	}
 	var exists bool
@@ -102,13 +109,15 @@ func (p *Poller) claim(ctx context.Context, where string, args ...any) ([]*claim
 	found := `SELECT s.id, s.fence + 1 AS fence, s.record_type, s.account_id, a.project_id, a.provider, a.base_url, a.credentials, p.hash_key,
 		a.page_size, a.blocked_until, a.updated_at, s.schedule, a.schedule AS account_schedule, coalesce(r.schedule, '') AS type_schedule,
 		CASE WHEN s.baseline = '' THEN a.baseline ELSE s.baseline END AS baseline, s.ignore_paths, s.changed_fields, s.digest_paths,
-		s.quarantine_percent, s.release_after, s.next_poll_at, s.failures,
-		d.stream_id IS NOT NULL AS doubted, ` + p.nowMicros + ` AS now
+		s.quarantine_percent, s.release_after, s.incremental_schedule, s.next_poll_at, s.full_poll_at,
+		s.full_poll_at IS NULL OR s.full_poll_at <= ` + p.now + ` AS complete, s.since_at, s.validators, s.failures,
+		d.stream_id IS NOT NULL AS doubted, l.stream_id IS NOT NULL AS listing, ` + p.nowMicros + ` AS now
 		FROM streams s
 		JOIN accounts a ON a.id = s.account_id
 		JOIN projects p ON p.id = a.project_id
 		LEFT JOIN record_type_schedules r ON r.project_id = a.project_id AND r.record_type = s.record_type
 		LEFT JOIN doubts d ON d.stream_id = s.id
+		LEFT JOIN listings l ON l.stream_id = s.id
 		WHERE ` + where
 	if p.skipLocked != "" {
 		lease := fmt.Sprintf(`, leased AS (
@@ -156,7 +165,8 @@ func scanClaims(rows *sql.Rows) ([]*claim, error) {
 		var now int64
 		if err := rows.Scan(&c.streamID, &c.fence, &c.recordType, &a.id, &a.projectID, &a.provider, &a.baseURL, &a.credentials, &a.hashKey,
 			&a.pageSize, &a.blockedUntil, &a.updatedAt, &c.levels.stream, &c.levels.account, &c.levels.recordType,
-			&c.baseline, &ignore, &c.changedFields, &digest, &c.trust.percent, &c.trust.releaseAfter, &c.due, &c.failures, &c.doubted, &now); err != nil {
+			&c.baseline, &ignore, &c.changedFields, &digest, &c.trust.percent, &c.trust.releaseAfter, &c.levels.incremental, &c.due, &c.full,
+			&c.complete, &c.since, &c.validators, &c.failures, &c.doubted, &c.listing, &now); err != nil {
 			return nil, fmt.Errorf("read claimed stream: %w", err)
 		}
 		if err := json.Unmarshal([]byte(ignore), &c.ignore); err != nil {
@@ -190,8 +200,10 @@ func (p *Poller) underLease(ctx context.Context, c *claim, work func(context.Con
 				return
 			case <-ticker.C:
 			}
-			if err := p.renew(ctx, c); errors.Is(err, errLeaseLost) {
+			if err := p.renew(ctx, p.DB, c); errors.Is(err, errLeaseLost) {
 				cancel(err)
+			} else if c.beat != nil {
+				c.beat(ctx)
 			}
 		}
 	})
@@ -202,8 +214,8 @@ func (p *Poller) underLease(ctx context.Context, c *claim, work func(context.Con
 	return err
 }
 
-func (p *Poller) renew(ctx context.Context, c *claim) error {
-	result, err := p.DB.ExecContext(ctx, `UPDATE streams SET lease_until = `+p.after("$1")+` WHERE id = $2 AND fence = $3 AND lease_owner <> ''`,
+func (p *Poller) renew(ctx context.Context, db execer, c *claim) error {
+	result, err := db.ExecContext(ctx, `UPDATE streams SET lease_until = `+p.after("$1")+` WHERE id = $2 AND fence = $3 AND lease_owner <> ''`,
 		p.Lease.Microseconds(), c.streamID, c.fence)
 	if err != nil {
 		return fmt.Errorf("renew lease: %w", err)

@@ -8,13 +8,15 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"github.com/synthook/synthook/diff"
 	"github.com/synthook/synthook/hashstore"
 )
 
 // Result is the outcome of one poll. Changes are those that were believed and told of:
 // a silent first listing has none.
 type Result struct {
-	Complete    bool   `json:"complete"` // the listing reached its end
+	Complete    bool   `json:"complete"`    // the listing reached its end
+	Incremental bool   `json:"incremental"` // and was of changes alone: it says nothing about absence
 	Pages       int    `json:"pages"`
 	Requests    int    `json:"requests"`
 	Records     int    `json:"records"`
@@ -22,6 +24,7 @@ type Result struct {
 	Updated     int    `json:"updated"`
 	Deleted     int    `json:"deleted"`
 	Suspected   int    `json:"suspected"`   // missing once
+	Hidden      int    `json:"hidden"`      // missing, but there when asked for
 	Quarantined int    `json:"quarantined"` // missing, or updated in the same fields, but too many: nothing of this poll counts
 	Events      int    `json:"events"`
 	DurationMS  int64  `json:"duration_ms"`
@@ -35,10 +38,21 @@ type attempt struct {
 	*plan // nil until it is made
 
 	started   time.Time // by the database's clock
+	state     hashstore.State
 	before    doubts
+	find      finding // what is known of the stream before it is listed
+	early     early   // what checkpoints have told
+	seen      progress
+	kept      checkpoints
 	result    Result
 	fields    map[string]int // in how many of the updated records each changed, held ones included
+	relaid    bool           // what is kept of fields changes with the next complete listing
 	outcome   string         // for the log
+	pollID    int64          // of the poll's own row; 0: there is none yet
+	relist    bool           // a complete listing is wanted soon
+	memory    []byte         // sealed validators for later polls; nil: none
+	asOf      time.Time      // all that changed before it is known once the poll has succeeded
+	asked     int            // records that were asked for
 	bytes     int64
 	storeTime time.Duration // spent on what is known: load, compare, write
 }
@@ -48,6 +62,7 @@ type attempt struct {
 // nothing was written, or that ctx ended.
 func (p *Poller) poll(ctx context.Context, c *claim) (Result, error) {
 	a := &attempt{Poller: p, claim: c, started: c.time()}
+	c.beat = a.showProgress
 	err := p.underLease(ctx, c, a.run)
 	if err != nil && ctx.Err() == nil && !errors.Is(err, errLeaseLost) {
 		err = a.fail(ctx, err)
@@ -63,7 +78,41 @@ func (p *Poller) poll(ctx context.Context, c *claim) (Result, error) {
 	return a.result, err
 }
 
-func (a *attempt) run(ctx context.Context) (err error) {
+func (a *attempt) run(ctx context.Context) error {
+	if err := a.prepare(ctx); err != nil {
+		return err
+	}
+	if a.incremental() {
+		return a.listChanges(ctx)
+	}
+	w, err := a.listAll(ctx)
+	if err != nil {
+		return err
+	}
+	a.result.Complete, a.result.Records = true, w.listing.Len()
+	reached := time.Now()
+	defer func() { a.storeTime += time.Since(reached) }()
+	if w.unmodified {
+		a.result.Records, a.outcome = a.state.Records, "not_modified"
+		return a.end(ctx)
+	}
+	d, err := a.Store.Compare(ctx, a.state, a.comparable(w.listing, w.former))
+	if err != nil {
+		return err
+	}
+	f := a.find
+	f.fields = changedFieldsOf(d)
+	f.difference, f.listed, f.onePage, f.known = a.sift(d, a.before), a.result.Records, w.onePage(a.state.Records), a.state.Records
+	for item := range d.Missing() {
+		if w.said[item.ID] {
+			f.gone = append(f.gone, item.Place) // by place, as Missing is
+		}
+	}
+	return a.judge(ctx, d, w, f)
+}
+
+// prepare finds out how the stream is read and what is known of it.
+func (a *attempt) prepare(ctx context.Context) (err error) {
 	if a.plan, err = a.Poller.plan(a.claim); err != nil {
 		return err
 	}
@@ -73,97 +122,110 @@ func (a *attempt) run(ctx context.Context) (err error) {
 		}
 	}
 	loading := time.Now()
-	state, err := a.Store.Load(ctx, a.streamID)
-	if err != nil {
+	if a.state, err = a.Store.Load(ctx, a.streamID); err != nil {
 		return err
 	}
 	a.storeTime = time.Since(loading)
-	f := finding{known: state.Records, silent: state.Version == 0 && a.baseline != BaselineEmit, trust: a.trust}
-	same := state.Version == 0
-	if !same {
-		same, a.former = a.recipe.follow(state.Recipe)
-		f.blind = !same && a.former == nil
+	known := a.state.Version != 0
+	a.find = finding{silent: !known && a.baseline != BaselineEmit, trust: a.trust, confirms: a.info.Confirms, following: following{same: !known}}
+	if known {
+		a.find.following, err = a.follow(a.state.Recipe, func(id string) ([]byte, error) { return a.formerKey(ctx, a.account.projectID, id) })
+		a.former = a.find.former
 	}
-	relaid, err := a.readFields(state)
-	if err != nil {
-		return err
+	if err == nil {
+		a.relaid, err = a.readFields(a.state)
 	}
-	w, err := a.list(ctx, a.recordType, f.silent)
-	a.result.Pages, a.result.Requests, a.bytes = w.pages, w.requests, w.bytes
-	if err != nil {
-		return err
-	}
-	a.result.Complete, a.result.Records = true, w.listing.Len()
-	reached := time.Now()
-	defer func() { a.storeTime += time.Since(reached) }()
-	d, err := a.Store.Compare(ctx, state, w.comparable())
-	if err != nil {
-		return err
-	}
-	if d.Unchanged() && same && !relaid && !a.doubted {
-		a.outcome = "unchanged"
-		return a.succeed(ctx, a.DB, doubts{})
-	}
-	f.fields = changedFieldsOf(d)
-	f.difference, f.listed, f.onePage = a.sift(d, a.before), a.result.Records, w.onePage(state.Records)
-	return a.judge(ctx, state, d, w, f)
+	return err
 }
 
-// judge decides what of a complete listing is believed, and writes it.
-func (a *attempt) judge(ctx context.Context, state hashstore.State, d *hashstore.Difference, w *walk, f finding) error {
-	decided := f.decide(a.before, a.time())
-	a.outcome, a.result.Suspected, a.result.Quarantined = decided.outcome, len(decided.suspected), len(decided.held)+len(decided.stormed)
-	if !f.silent && !f.blind {
-		a.fields = f.fields.byName
+// comparable is the one of two listings that can be compared with what is known.
+func (a *attempt) comparable(listing, former *hashstore.Listing) *hashstore.Listing {
+	if a.former != nil {
+		return former
 	}
-	if decided.holds() {
-		return a.recordAlone(ctx, decided.after)
-	}
-	a.result.Created, a.result.Updated, a.result.Deleted = decided.created, decided.updated, len(decided.deleted)
-	a.result.Events = a.result.Created + a.result.Updated + a.result.Deleted
-	var pollID int64
-	c := hashstore.Commit{
-		Delete: decided.deletes,
-		Guard: func(ctx context.Context, tx *sql.Tx) (err error) {
-			pollID, err = a.record(ctx, tx, decided.after)
-			return err
-		},
-	}
-	if a.result.Events > 0 {
-		c.Events = a.events(decided, d, &pollID)
-	}
-	var err error
-	if c.Recipe, err = a.recipe.encode(); err != nil {
+	return listing
+}
+
+// judge decides what of a listing is believed, and writes it.
+func (a *attempt) judge(ctx context.Context, d *hashstore.Difference, w *walk, f finding) error {
+	questions := f.questions(a.before, a.time())
+	said, err := a.ask(ctx, a.recordType, questions)
+	if err != nil {
 		return err
 	}
-	if w.former != nil {
-		if decided.rebases() {
+	f.gone, f.exist = union(f.gone, said.gone), said.exist
+	a.asked, a.result.Requests = len(questions), a.result.Requests+len(questions)
+	decided := f.decide(a.before, a.time())
+	if decided.quiet(a.before) && f.same && !a.relaid {
+		a.outcome = "unchanged"
+		return a.quieten(ctx, decided.after)
+	}
+	a.outcome, a.relist = decided.outcome, decided.relist
+	a.result.Suspected, a.result.Hidden, a.result.Quarantined = len(decided.suspected), len(decided.hidden), len(decided.held)+len(decided.stormed)
+	if !f.silent && f.sees() {
+		a.fields = f.fields.byName
+	}
+	if decided.holds() || decided.relist {
+		return a.recordAlone(ctx, decided.after)
+	}
+	c := hashstore.Commit{Recipe: a.state.Recipe, Delete: decided.deletes}
+	if !f.partial && (a.former == nil || decided.rebases()) {
+		if c.Recipe, err = a.recipe.encode(); err != nil {
+			return err
+		}
+		if a.former != nil {
 			c.Rebase = w.listing
-		} else {
-			c.Recipe = state.Recipe
 		}
 	}
-	a.result.Events, err = a.Store.Commit(ctx, state, d, c)
+	return a.commit(ctx, d, c, decided)
+}
+
+// commit writes what is believed, and tells it.
+func (a *attempt) commit(ctx context.Context, d *hashstore.Difference, c hashstore.Commit, decided decision) (err error) {
+	a.result.Created = a.early.created + decided.created
+	a.result.Updated = a.early.updated + decided.updated
+	a.result.Deleted = len(decided.deleted)
+	told := decided.created + decided.updated + a.result.Deleted
+	a.result.Events = a.early.events + told
+	c.Guard = func(ctx context.Context, tx *sql.Tx) error { return a.record(ctx, tx, decided.after) }
+	if told > 0 {
+		c.Events = a.events(d, decided.told())
+	}
+	if _, err = a.Store.Commit(ctx, a.state, d, c); err == nil && c.Rebase != nil {
+		a.dropKeys(ctx)
+	}
 	return err
+}
+
+// quieten ends a poll that found nothing. A doubt that a person has ended goes with it.
+func (a *attempt) quieten(ctx context.Context, after doubts) error {
+	if !a.doubted || !after.none() {
+		return a.end(ctx)
+	}
+	return a.inTx(ctx, func(tx *sql.Tx) error {
+		if err := a.succeed(ctx, tx, after); err != nil {
+			return err
+		}
+		return a.doubt(ctx, tx, after)
+	})
 }
 
 // recordAlone writes what is doubted, and nothing to the hash store.
 func (a *attempt) recordAlone(ctx context.Context, after doubts) error {
 	return a.inTx(ctx, func(tx *sql.Tx) error {
-		_, err := a.record(ctx, tx, after)
-		return err
+		return a.record(ctx, tx, after)
 	})
 }
 
 // events are those of what is told; all of one poll bear one time.
-func (a *attempt) events(decided decision, d *hashstore.Difference, pollID *int64) iter.Seq[hashstore.Event] {
+func (a *attempt) events(d *hashstore.Difference, told iter.Seq2[diff.Op, hashstore.Item]) iter.Seq[hashstore.Event] {
 	now := a.time()
 	return func(yield func(hashstore.Event) bool) {
-		for op, item := range decided.told() {
+		for op, item := range told {
 			if !yield(hashstore.Event{
 				ProjectID: a.account.projectID, AccountID: a.account.id, Provider: a.account.provider,
 				Name: a.info.EventPrefix + "." + op.String(), RecordType: a.recordType, RecordID: item.ID,
-				OccurredAt: now, PollID: *pollID, Fields: d.FieldNames(item.Changed),
+				OccurredAt: now, PollID: a.pollID, Fields: d.FieldNames(item.Changed),
 			}) {
 				return
 			}
@@ -180,9 +242,9 @@ func (a *attempt) log(err error) {
 	}
 	r := a.result
 	a.Logger.WithLevel(level).Str("account_id", a.account.id).Str("provider", a.account.provider).Str("record_type", a.recordType).
-		Str("outcome", a.outcome).Bool("complete", r.Complete).Int("pages", r.Pages).Int("requests", r.Requests).Int64("bytes", a.bytes).
+		Str("outcome", a.outcome).Bool("complete", r.Complete).Bool("incremental", r.Incremental).Int("pages", r.Pages).Int("requests", r.Requests).Int64("bytes", a.bytes).
 		Int("records", r.Records).Int("created", r.Created).Int("updated", r.Updated).Int("deleted", r.Deleted).
-		Int("suspected", r.Suspected).Int("quarantined", r.Quarantined).Int("events", r.Events).
+		Int("suspected", r.Suspected).Int("hidden", r.Hidden).Int("asked", a.asked).Int("quarantined", r.Quarantined).Int("events", r.Events).
 		Int64("duration_ms", r.DurationMS).Int64("store_us", a.storeTime.Microseconds()).
 		AnErr("error", err).Str("reason", r.Error).Msg("poll")
 }

@@ -1,8 +1,8 @@
 // Package poller decides when a stream is polled, carries one poll from end to end, and
 // says what of it is believed: the only place where providers, diff and hashstore meet.
 //
-// It owns projects, accounts, record_type_schedules, streams, doubts and polls. The
-// rows are authoritative: any number of processes share one PostgreSQL, and what holds
+// It owns projects, former_keys, accounts, record_type_schedules, streams, doubts, polls,
+// listings and listing_segments. The rows are authoritative: any number of processes share one PostgreSQL, and what holds
 // a stream for one of them is the lease in its row. It never keeps a record's content
 // longer than it takes to fingerprint it, never concludes anything from a listing that
 // did not reach its end, and never sends anything to anybody.
@@ -62,6 +62,7 @@ type Config struct {
 	OnSilence func(provider string)
 
 	MinInterval  time.Duration // shortest interval that may be asked for; 5 minutes
+	Checkpoint   time.Duration // how often a long listing is kept, so that it can go on after a restart; 1 minute
 	ConfirmDelay time.Duration // longest wait for the listing that confirms a suspicion; 15 seconds
 	Lease        time.Duration // how long a process that died keeps its streams; 30 seconds
 	Concurrency  int           // polls at once in this process; 32
@@ -83,6 +84,7 @@ type core struct {
 func newCore(c Config) *core {
 	c.MinInterval = cmp.Or(c.MinInterval, DefaultMinInterval)
 	c.ConfirmDelay = cmp.Or(c.ConfirmDelay, 15*time.Second)
+	c.Checkpoint = cmp.Or(c.Checkpoint, time.Minute)
 	c.Lease = cmp.Or(c.Lease, 30*time.Second)
 	c.Concurrency = cmp.Or(c.Concurrency, 32)
 	c.PerAccount = cmp.Or(c.PerAccount, 2)
@@ -118,6 +120,8 @@ func (k *core) woken() {
 // lister reads a stream page by page: a providers.Client.
 type lister interface {
 	List(ctx context.Context, recordType string, o providers.ListOptions) iter.Seq2[providers.Page, error]
+	// Exists asks for one record; only where StreamInfo.Confirms.
+	Exists(ctx context.Context, recordType, id string) (bool, error)
 	Stream(recordType string) (providers.StreamInfo, bool)
 }
 

@@ -48,25 +48,38 @@ func (r recipe) rules() diff.Rules {
 	return diff.Rules{Ignore: slices.Clone(r.Ignore), Sets: slices.Clone(r.Sets), KeepURLQueries: r.KeepURLQueries}
 }
 
-// follow finds how a stream whose fingerprints were made by the stored recipe is
-// compared: as it is (same), with the former canonicalizer, or, where both are the zero
-// value, not at all but for which records there are: its ids or its key were others, or
-// this build can't hash as that one did.
-func (r recipe) follow(stored string) (same bool, former *diff.Canonicalizer) {
+// following is how a stream whose fingerprints were made by another recipe is compared.
+type following struct {
+	same   bool    // as it is: it was no other recipe
+	former *hasher // by fingerprints made once more as they were made; nil: as now
+	mapped bool    // these were of what another mapping read, which may be something else
+	blind  bool    // not at all but for which records there are: this build can't make them again
+}
+
+// follow finds out about what the stored recipe has made. key finds a former key by its
+// id; nil: it is gone.
+func (pl *plan) follow(stored string, key func(id string) ([]byte, error)) (following, error) {
 	s, err := decodeRecipe(stored)
-	if err != nil || s.Mapping != r.Mapping || s.Key != r.Key {
-		return false, nil
+	if err != nil {
+		return following{blind: true}, nil
 	}
-	if s.Rules == r.Rules {
-		return true, nil
+	if s.Mapping == pl.recipe.Mapping && s.Key == pl.recipe.Key && s.Rules == pl.recipe.Rules {
+		return following{same: true}, nil
 	}
 	rules := s.rules()
-	if rules.Recipe() != s.Rules {
-		return false, nil
+	canonical, err := diff.NewCanonicalizer(rules)
+	if err != nil || rules.Recipe() != s.Rules {
+		return following{blind: true}, nil
 	}
-	former, err = diff.NewCanonicalizer(rules)
-	if err != nil {
-		return false, nil
+	former := &hasher{canonical: canonical, seal: pl.seal}
+	if s.Key != pl.recipe.Key {
+		k, err := key(s.Key)
+		if err != nil || k == nil {
+			return following{blind: err == nil}, err
+		}
+		if former.seal, err = diff.NewSealer(k, pl.stream); err != nil {
+			return following{}, err
+		}
 	}
-	return false, former
+	return following{former: former, mapped: s.Mapping != pl.recipe.Mapping}, nil
 }

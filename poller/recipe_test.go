@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/synthook/synthook/diff"
 	"github.com/synthook/synthook/providers"
 )
 
@@ -175,25 +174,42 @@ func TestRecipeFollows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	other := []byte("fedcba9876543210")
+	byOther, err := recipeOf(info, rulesOf(info, nil), other).encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	unknown, err := recipeOf(info, rulesOf(info, nil), []byte("a key of long ago")[:16]).encode()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
-		now          recipe
-		stored       string
-		same, former bool
+		now    recipe
+		stored string
+		want   following // former: whether there is one
 	}{
-		"the same":                     {of(nil, "age", "photo"), stored, true, false},
-		"paths in another order":       {of(nil, "photo", "age", "photo"), stored, true, false},
-		"one path more":                {of(nil, "photo", "age", "floor"), stored, false, true},
-		"a set":                        {of(func(i *providers.StreamInfo) { i.Sets = []string{"tags"} }, "age", "photo"), stored, false, true},
-		"queries of URLs":              {of(func(i *providers.StreamInfo) { i.KeepURLQueries = true }, "age", "photo"), stored, false, true},
-		"another mapping":              {of(func(i *providers.StreamInfo) { i.Version = "2" }, "age", "photo"), stored, false, false},
-		"another key":                  {recipeOf(info, diff.Rules{}, []byte("fedcba9876543210")), stored, false, false},
-		"another canonical form":       {of(nil, "age"), strings.Replace(stored, `"rules":"c1`, `"rules":"c0`, 1), false, false},
-		"nothing that can be read":     {of(nil, "age"), "c1", false, false},
-		"rules that are none any more": {of(nil, "age"), strings.Replace(stored, `"age"`, `"a..e"`, 1), false, false},
+		"the same":                     {of(nil, "age", "photo"), stored, following{same: true}},
+		"paths in another order":       {of(nil, "photo", "age", "photo"), stored, following{same: true}},
+		"one path more":                {of(nil, "age", "photo", "floor"), stored, following{former: &hasher{}}},
+		"a set":                        {of(func(i *providers.StreamInfo) { i.Sets = []string{"tags"} }, "age", "photo"), stored, following{former: &hasher{}}},
+		"queries of URLs":              {of(func(i *providers.StreamInfo) { i.KeepURLQueries = true }, "age", "photo"), stored, following{former: &hasher{}}},
+		"another mapping":              {of(func(i *providers.StreamInfo) { i.Version = "2" }, "age", "photo"), stored, following{former: &hasher{}, mapped: true}},
+		"another key":                  {of(nil), byOther, following{former: &hasher{}}},
+		"a key that is gone":           {of(nil), unknown, following{blind: true}},
+		"another canonical form":       {of(nil, "age"), strings.Replace(stored, `"rules":"c1`, `"rules":"c0`, 1), following{blind: true}},
+		"nothing that can be read":     {of(nil, "age"), "c1", following{blind: true}},
+		"rules that are none any more": {of(nil, "age"), strings.Replace(stored, `"age"`, `"a..e"`, 1), following{blind: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if same, former := c.now.follow(c.stored); same != c.same || (former != nil) != c.former {
-				t.Errorf("same %t, former %t; want %t, %t", same, former != nil, c.same, c.former)
+			pl := &plan{recipe: c.now, stream: "account/employees"}
+			got, err := pl.follow(c.stored, func(id string) ([]byte, error) {
+				if id == keyID(other) {
+					return other, nil
+				}
+				return nil, nil
+			})
+			if err != nil || got.same != c.want.same || got.blind != c.want.blind || got.mapped != c.want.mapped || (got.former != nil) != (c.want.former != nil) {
+				t.Errorf("%+v, %v; want %+v", got, err, c.want)
 			}
 		})
 	}

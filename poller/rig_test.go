@@ -61,7 +61,7 @@ func onPostgres(t *testing.T, test func(t *testing.T, location string)) {
 
 func newRig(t testing.TB, db *sql.DB) *rig {
 	t.Helper()
-	catalog, problems, err := providers.Load("")
+	catalog, problems, err := providers.Load("testdata")
 	if err != nil || len(problems) > 0 {
 		t.Fatal(err, problems)
 	}

@@ -218,10 +218,14 @@ func newSchedules(floor time.Duration) *schedules {
 // a connector's unreadable schedule to the default; polling goes on.
 func (s *schedules) inForce(stream, account, recordType, provider string) (Schedule, string) {
 	text, from := precedence(stream, account, recordType, provider)
+	return s.parse(text), from
+}
+
+func (s *schedules) parse(text string) Schedule {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if known, ok := s.parsed[text]; ok {
-		return known, from
+		return known
 	}
 	parsed, err := ParseSchedule(text, s.floor)
 	switch {
@@ -231,7 +235,7 @@ func (s *schedules) inForce(stream, account, recordType, provider string) (Sched
 		parsed = Schedule{text: DefaultSchedule, every: time.Hour}
 	}
 	s.parsed[text] = parsed
-	return parsed, from
+	return parsed
 }
 
 // plain is d without zero parts: 5m instead of 5m0s.

@@ -3,6 +3,7 @@ package poller
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -96,6 +97,10 @@ type inMemory struct{ pages []providers.Page }
 
 func (m inMemory) Stream(recordType string) (providers.StreamInfo, bool) {
 	return providers.StreamInfo{RecordType: recordType, EventPrefix: "hris_" + recordType}, true
+}
+
+func (m inMemory) Exists(context.Context, string, string) (bool, error) {
+	return false, errors.ErrUnsupported
 }
 
 func (m inMemory) List(context.Context, string, providers.ListOptions) iter.Seq2[providers.Page, error] {

@@ -26,7 +26,7 @@ type storm struct {
 // storm looks for one among the updates that nobody has approved.
 func (f finding) storm(before doubts, missing []uint64) *storm {
 	_, updated, _ := f.Counts()
-	if f.silent || f.blind || f.known < stormFloor || 2*updated <= f.known {
+	if f.silent || !f.sees() || f.known < stormFloor || 2*updated <= f.known {
 		return nil
 	}
 	s := &storm{updated: make([]uint64, 0, updated)}
@@ -79,7 +79,7 @@ func listed(fields []string) string {
 // is not held with it, unless it was anyway: whoever approves the one has not seen the other.
 func (s *storm) hold(v verdict, sight sighting, before doubts) verdict {
 	if len(v.held) == 0 {
-		v = verdict{suspected: intersection(sight.missing, before.suspected)}
+		v = verdict{suspected: intersection(without(sight.missing, v.hidden), before.suspected), hidden: v.hidden, exist: v.exist}
 	}
 	v.reason = strings.TrimPrefix(v.reason+"; "+s.reason, "; ")
 	v.stormed, v.stormFields = s.updated, s.fields

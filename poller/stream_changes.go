@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// RequestPoll makes a stream due now.
+// RequestPoll makes a stream due now, for a complete listing.
 func (s *Streams) RequestPoll(ctx context.Context, projectID, accountID, recordType string) error {
 	stream, err := s.Get(ctx, projectID, accountID, recordType)
 	if err != nil {
 		return err
 	}
-	if _, err := s.DB.ExecContext(ctx, `UPDATE streams SET next_poll_at = `+s.now+` WHERE id = $1`, stream.ID); err != nil {
+	if _, err := s.DB.ExecContext(ctx, `UPDATE streams SET next_poll_at = `+s.now+`, full_poll_at = NULL WHERE id = $1`, stream.ID); err != nil {
 		return fmt.Errorf("request poll: %w", err)
 	}
 	s.woken()
@@ -36,7 +36,9 @@ func (s *Streams) Approve(ctx context.Context, projectID, accountID, recordType 
 // nothing is quarantined.
 func (s *Streams) Reject(ctx context.Context, projectID, accountID, recordType string) error {
 	return s.decide(ctx, projectID, accountID, recordType, func(tx *sql.Tx, id int64) (sql.Result, error) {
-		return tx.ExecContext(ctx, `DELETE FROM doubts WHERE stream_id = $1 AND length(quarantined) + length(stormed) > 0`, id)
+		// What is hidden was asked for one by one: that is not in question.
+		return tx.ExecContext(ctx, `UPDATE doubts SET suspected = $1, quarantined = $1, stormed = $1, approved = false
+			WHERE stream_id = $2 AND length(quarantined) + length(stormed) > 0`, []byte{}, id)
 	})
 }
 
@@ -47,7 +49,7 @@ func (s *Streams) decide(ctx context.Context, projectID, accountID, recordType s
 		return err
 	}
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `UPDATE streams SET fence = fence + 1, lease_owner = '', lease_until = NULL, next_poll_at = `+s.now+`
+		if _, err := tx.ExecContext(ctx, `UPDATE streams SET fence = fence + 1, lease_owner = '', lease_until = NULL, next_poll_at = `+s.now+`, full_poll_at = NULL
 			WHERE id = $1`, stream.ID); err != nil {
 			return fmt.Errorf("revoke poll: %w", err)
 		}
@@ -100,7 +102,7 @@ func (s *Streams) Polls(ctx context.Context, streamID, before int64, limit int) 
 	if before == 0 {
 		before = math.MaxInt64
 	}
-	rows, err := s.DB.QueryContext(ctx, `SELECT id, number, started_at, duration_ms, complete, pages, records, created, updated, deleted,
+	rows, err := s.DB.QueryContext(ctx, `SELECT id, number, started_at, duration_ms, complete, incremental, pages, records, created, updated, deleted,
 			suspected, quarantined, events, error, fields
 		FROM polls WHERE stream_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`, streamID, before, limit)
 	if err != nil {
@@ -111,7 +113,7 @@ func (s *Streams) Polls(ctx context.Context, streamID, before int64, limit int) 
 	for rows.Next() {
 		var p Poll
 		var fields string
-		if err := rows.Scan(&p.ID, &p.Number, &p.StartedAt, &p.DurationMS, &p.Complete, &p.Pages, &p.Records, &p.Created, &p.Updated, &p.Deleted,
+		if err := rows.Scan(&p.ID, &p.Number, &p.StartedAt, &p.DurationMS, &p.Complete, &p.Incremental, &p.Pages, &p.Records, &p.Created, &p.Updated, &p.Deleted,
 			&p.Suspected, &p.Quarantined, &p.Events, &p.Error, &fields); err != nil {
 			return nil, fmt.Errorf("list polls: %w", err)
 		}
@@ -185,7 +187,7 @@ func (s *Streams) SetSchedule(ctx context.Context, projectID string, v RecordTyp
 // reschedule sets the next poll of streams whose schedule has changed. Those that were
 // never polled stay due at once. A poll under way goes on, and leaves the new time.
 func (k *core) reschedule(ctx context.Context, tx *sql.Tx, where string, args ...any) error {
-	rows, err := tx.QueryContext(ctx, `SELECT s.id, s.account_id, s.record_type, a.provider, s.schedule, a.schedule AS account_schedule,
+	rows, err := tx.QueryContext(ctx, `SELECT s.id, s.account_id, s.record_type, a.provider, s.schedule, s.incremental_schedule, a.schedule AS account_schedule,
 			coalesce(r.schedule, '') AS type_schedule
 		FROM streams s
 		JOIN accounts a ON a.id = s.account_id
@@ -197,24 +199,32 @@ func (k *core) reschedule(ctx context.Context, tx *sql.Tx, where string, args ..
 	defer rows.Close()
 	now := time.Now()
 	type due struct {
-		id int64
-		at time.Time
+		id   int64
+		at   time.Time
+		full sql.NullTime
 	}
 	var next []due // by id: the order in which everybody locks streams
 	for rows.Next() {
 		var id int64
-		var accountID, recordType, provider, own, account, ofType string
-		if err := rows.Scan(&id, &accountID, &recordType, &provider, &own, &account, &ofType); err != nil {
+		var accountID, recordType, provider, own, incremental, account, ofType string
+		if err := rows.Scan(&id, &accountID, &recordType, &provider, &own, &incremental, &account, &ofType); err != nil {
 			return fmt.Errorf("find streams to reschedule: %w", err)
 		}
 		schedule, _ := k.schedules.inForce(own, account, ofType, k.providerSchedule(provider, recordType))
-		next = append(next, due{id, schedule.Next(now, accountID+"/"+recordType)})
+		d, key := due{id: id}, accountID+"/"+recordType
+		if d.at = schedule.Next(now, key); incremental != "" {
+			d.full = sql.NullTime{Time: d.at, Valid: true}
+			if fast := k.schedules.parse(incremental).Next(now, key); fast.Before(d.at) {
+				d.at = fast
+			}
+		}
+		next = append(next, d)
 	}
 	if err := rows.Err(); err != nil {
 		return fmt.Errorf("find streams to reschedule: %w", err)
 	}
 	for _, d := range next {
-		if _, err := tx.ExecContext(ctx, `UPDATE streams SET next_poll_at = $1 WHERE id = $2`, d.at, d.id); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE streams SET next_poll_at = $1, full_poll_at = $2 WHERE id = $3`, d.at, d.full, d.id); err != nil {
 			return fmt.Errorf("reschedule stream: %w", err)
 		}
 	}

@@ -27,6 +27,7 @@ type Stream struct {
 	AccountID, RecordType, Provider          string
 	State                                    string
 	Schedule, ScheduleFrom                   string // the one in force
+	IncrementalSchedule                      string // of polls that ask for changes alone; "": there are none
 	Baseline                                 string // silent or emit
 	IgnorePaths                              []string
 	ChangedFields                            bool     // are told
@@ -41,7 +42,10 @@ type Stream struct {
 	Polls                                    int64
 	Records                                  int64 // in the last complete listing
 	Suspected                                int
+	Hidden                                   int      // missing, but there when asked for
+	HiddenSample                             []string // ids of some of them
 	Quarantine                               *Quarantine
+	Progress                                 *Progress // of a complete listing that takes long
 }
 
 // Quarantine is a change too big to believe, held for a decision.
@@ -90,17 +94,21 @@ func (s *Streams) Get(ctx context.Context, projectID, accountID, recordType stri
 
 func (s *Streams) streams(ctx context.Context, where string, args ...any) ([]Stream, error) {
 	rows, err := s.DB.QueryContext(ctx, `SELECT s.id, s.account_id, s.record_type, a.provider, a.state, s.paused,
-			s.schedule, a.schedule AS account_schedule, coalesce(r.schedule, '') AS type_schedule,
+			s.schedule, s.incremental_schedule, a.schedule AS account_schedule, coalesce(r.schedule, '') AS type_schedule,
 			CASE WHEN s.baseline = '' THEN a.baseline ELSE s.baseline END AS baseline, s.ignore_paths, s.changed_fields, s.digest_paths, s.quarantine_percent, s.release_after,
 			s.next_poll_at, s.last_poll_at, s.last_complete_at, s.last_change_at, s.last_duration_ms, s.last_error, s.failures, s.polls, s.records,
 			coalesce(length(d.suspected) / 8, 0) AS suspected, coalesce(length(d.quarantined) / 8, 0) AS quarantined,
 			coalesce(length(d.stormed) / 8, 0) AS stormed, coalesce(d.fields, '[]') AS fields,
 			coalesce(d.approved, false) AS approved, coalesce(d.reason, '') AS reason, coalesce(d.sample, '[]') AS sample,
-			coalesce(d.created, 0) AS created, coalesce(d.updated, 0) AS updated, coalesce(d.polls, 0) AS listings, d.since_at
+			coalesce(d.created, 0) AS created, coalesce(d.updated, 0) AS updated, coalesce(d.polls, 0) AS listings, d.since_at AS doubted_since,
+			coalesce(length(d.hidden) / 16, 0) AS hidden, coalesce(d.hidden_sample, '[]') AS hidden_sample,
+			coalesce(s.lease_until >= `+s.now+`, false) AS running, l.started_at, l.updated_at, coalesce(l.pages, 0) AS pages_read,
+			coalesce(l.records, 0) AS records_read, coalesce(l.total, -1) AS total, coalesce(l.resumed, 0) AS resumed, l.position IS NOT NULL AS resumable
 		FROM streams s
 		JOIN accounts a ON a.id = s.account_id
 		LEFT JOIN record_type_schedules r ON r.project_id = a.project_id AND r.record_type = s.record_type
 		LEFT JOIN doubts d ON d.stream_id = s.id
+		LEFT JOIN listings l ON l.stream_id = s.id
 		WHERE `+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read streams: %w", err)
@@ -123,13 +131,15 @@ func (s *Streams) streams(ctx context.Context, where string, args ...any) ([]Str
 func (s *Streams) scan(rows *sql.Rows) (Stream, error) {
 	var v Stream
 	var q Quarantine
-	var accountState, own, account, recordType, ignore, digest, sample, fields string
-	var paused bool
+	var accountState, own, account, recordType, ignore, digest, sample, hiddenSample, fields string
+	var paused, resumable bool
 	var stormed int
-	var next, last, complete, change, since sql.NullTime
-	if err := rows.Scan(&v.ID, &v.AccountID, &v.RecordType, &v.Provider, &accountState, &paused, &own, &account, &recordType, &v.Baseline, &ignore, &v.ChangedFields, &digest, &v.QuarantineThreshold, &v.ReleaseAfter,
+	var next, last, complete, change, since, started, updated sql.NullTime
+	var p Progress
+	if err := rows.Scan(&v.ID, &v.AccountID, &v.RecordType, &v.Provider, &accountState, &paused, &own, &v.IncrementalSchedule, &account, &recordType, &v.Baseline, &ignore, &v.ChangedFields, &digest, &v.QuarantineThreshold, &v.ReleaseAfter,
 		&next, &last, &complete, &change, &v.LastDurationMS, &v.LastError, &v.Failures, &v.Polls, &v.Records,
-		&v.Suspected, &q.Missing, &stormed, &fields, &q.Approved, &q.Reason, &sample, &q.Created, &q.Updated, &q.Polls, &since); err != nil {
+		&v.Suspected, &q.Missing, &stormed, &fields, &q.Approved, &q.Reason, &sample, &q.Created, &q.Updated, &q.Polls, &since,
+		&v.Hidden, &hiddenSample, &p.Running, &started, &updated, &p.Pages, &p.Records, &p.Total, &p.Resumed, &resumable); err != nil {
 		return Stream{}, err
 	}
 	for _, list := range []struct {
@@ -140,6 +150,10 @@ func (s *Streams) scan(rows *sql.Rows) (Stream, error) {
 			return Stream{}, err
 		}
 	}
+	if err := json.Unmarshal([]byte(hiddenSample), &v.HiddenSample); err != nil {
+		return Stream{}, err
+	}
+	v.Progress = progressOf(started, updated, p, resumable)
 	v.NextPollAt, v.LastPollAt, v.LastCompleteAt, v.LastChangeAt = next.Time, last.Time, complete.Time, change.Time
 	if q.Since = since.Time; q.Missing+stormed > 0 {
 		v.Quarantine = &q
@@ -176,7 +190,9 @@ func (k *core) providerSchedule(provider, recordType string) string {
 // StreamUpdate changes what is not nil; an empty schedule or baseline returns to the
 // next in precedence.
 type StreamUpdate struct {
-	Schedule, Baseline  *string
+	Schedule            *string
+	IncrementalSchedule *string // "": none
+	Baseline            *string
 	IgnorePaths         *[]string // added to the connector's
 	ChangedFields       *bool     // tell them
 	DigestPaths         *[]string // added to the connector's
@@ -194,7 +210,7 @@ func (s *Streams) Update(ctx context.Context, projectID, accountID, recordType s
 	if err != nil {
 		return Stream{}, err
 	}
-	if err := s.checkUpdate(stream, u); err != nil {
+	if err := s.checkUpdate(ctx, stream, u); err != nil {
 		return Stream{}, err
 	}
 	err = s.inTx(ctx, func(tx *sql.Tx) error { return s.update(ctx, tx, stream.ID, u) })
@@ -239,8 +255,9 @@ func (s *Streams) update(ctx context.Context, tx *sql.Tx, id int64, u StreamUpda
 			return err
 		}
 	}
-	if u.Schedule != nil {
-		_, err := tx.ExecContext(ctx, `UPDATE streams SET schedule = $1 WHERE id = $2`, *u.Schedule, id)
+	if u.Schedule != nil || u.IncrementalSchedule != nil {
+		_, err := tx.ExecContext(ctx, `UPDATE streams SET schedule = coalesce($1, schedule), incremental_schedule = coalesce($2, incremental_schedule) WHERE id = $3`,
+			u.Schedule, u.IncrementalSchedule, id)
 		if err := set("schedule", err); err != nil {
 			return err
 		}
@@ -249,18 +266,21 @@ func (s *Streams) update(ctx context.Context, tx *sql.Tx, id int64, u StreamUpda
 		}
 	}
 	if u.Paused != nil {
-		_, err := tx.ExecContext(ctx, `UPDATE streams SET paused = $1, fence = fence + 1, lease_owner = '', lease_until = NULL, next_poll_at = `+s.now+`
+		_, err := tx.ExecContext(ctx, `UPDATE streams SET paused = $1, fence = fence + 1, lease_owner = '', lease_until = NULL, next_poll_at = `+s.now+`, full_poll_at = NULL
 			WHERE id = $2 AND paused <> $1`, *u.Paused, id)
 		return set("pause", err)
 	}
 	return nil
 }
 
-func (s *Streams) checkUpdate(stream Stream, u StreamUpdate) error {
+func (s *Streams) checkUpdate(ctx context.Context, stream Stream, u StreamUpdate) error {
 	if u.Schedule != nil && *u.Schedule != "" {
 		if _, err := ParseSchedule(*u.Schedule, s.MinInterval); err != nil {
 			return invalid("schedule", "%s", err)
 		}
+	}
+	if err := s.checkIncremental(ctx, stream, u); err != nil {
+		return err
 	}
 	if u.Baseline != nil && *u.Baseline != "" && *u.Baseline != BaselineSilent && *u.Baseline != BaselineEmit {
 		return invalid("baseline", "must be silent, emit or empty")

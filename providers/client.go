@@ -94,10 +94,11 @@ type Page struct {
 	Number   int // 1-based
 	Capacity int // the most records that a page can hold; 0: the provider decides
 	Records  []Record
-	Deleted  []string // ids that the provider itself says are gone; in a listing, the latest word counts
-	Requests int      // made for this page, new tries included
-	Bytes    int64    // of its answer
-	Total    int      // the records of the whole listing, as the provider says; -1: not told
+	Deleted  []string  // ids that the provider itself says are gone; in a listing, the latest word counts
+	Requests int       // made for this page, new tries included
+	Bytes    int64     // of its answer
+	Date     time.Time // of the answer, by the provider's clock; zero: it does not tell
+	Total    int       // the records of the whole listing, as the provider says; -1: not told
 
 	NotModified bool   // nothing changed since the listing of ListOptions.Validators; there are no records
 	Validators  string // on the last page: for a later listing; "": there are none

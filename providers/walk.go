@@ -86,6 +86,7 @@ func (w *walk) next(ctx context.Context, s *sheet) (page Page, more bool, err er
 		return page, false, err
 	}
 	page.Bytes, w.header = int64(len(a.body)), a.header
+	page.Date, _ = http.ParseTime(a.header.Get("Date"))
 	if a.status == http.StatusNotModified {
 		if page.NotModified = w.pages == 0 && len(w.conditions) > 0; !page.NotModified {
 			err = protocol("the provider answers 304 to a request without a condition")

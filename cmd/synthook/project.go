@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"io"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -36,7 +37,25 @@ func (a *app) projectCommands() *cobra.Command {
 			field(w, "created", moment(p.CreatedAt))
 		})
 	}
-	return a.group("project COMMAND", "Projects: tenants (with the admin key)", "", list, create)
+	return a.group("project COMMAND", "Projects: tenants (with the admin key)", "", list, create, a.projectRotateKeyCommand())
+}
+
+func (a *app) projectRotateKeyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "rotate-key PROJECT_ID",
+		Short: "Give a project another hash key",
+		Long: `Makes a new key for the fingerprints of a project's records. Every stream follows with its
+next complete listing, which compares by the old key and keeps by the new one: nothing
+is missed, and nothing is told that did not happen. The old key is forgotten when the
+last stream has followed.`,
+		Example: "  synthook project rotate-key default",
+		Args:    arguments("PROJECT_ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return askAndPrint(a, cmd, post(nil, "v1", "projects", args[0], "rotate-key"), func(w io.Writer, r api.KeyRotation) {
+				field(w, "streams to follow", strconv.Itoa(r.StreamsFollowing))
+			})
+		},
+	}
 }
 
 // project is the one that --project names.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -66,13 +67,19 @@ func (a *app) streamSetIntervalCommand() *cobra.Command {
 		Short: "Set how often a stream, or a record type of the project, is polled",
 		Long: `Sets a schedule: an interval (15m, 2h) or a cron expression in UTC ("0 6 * * 1-5"). Of one
 stream, or with --record-type of that record type in the whole project. "default"
-returns to the next in precedence: stream, account, record type, provider, 1h.`,
+returns to the next in precedence: stream, account, record type, provider, 1h.
+
+With --incremental a stream is polled at two speeds: listings of what changed since the
+one before at that interval, complete ones, which alone find deletions, at INTERVAL.
+Where the connector's filter for that is not proven, it is refused; "none" ends it.`,
 		Example: `  synthook stream set-interval ACCOUNT_ID employees 15m
+  synthook stream set-interval ACCOUNT_ID employees 6h --incremental 5m
   synthook stream set-interval --record-type interviews 5m
   synthook stream set-interval ACCOUNT_ID employees default`,
 		Args: cobra.ArbitraryArgs,
 	}
 	recordType := cmd.Flags().String("record-type", "", "Record type, for the whole project")
+	incremental := cmd.Flags().String("incremental", "", "`INTERVAL` of listings of changes alone, between the complete ones; none ends them")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		expected := arguments("ACCOUNT_ID", "RECORD_TYPE", "INTERVAL")
 		if *recordType != "" {
@@ -86,7 +93,17 @@ returns to the next in precedence: stream, account, record type, provider, 1h.`,
 			schedule = ""
 		}
 		if *recordType == "" {
-			return askAndPrint(a, cmd, patch(api.StreamUpdate{Schedule: &schedule}, "v1", "accounts", args[0], "streams", args[1]), describeStream)
+			update := api.StreamUpdate{Schedule: &schedule}
+			if cmd.Flags().Changed("incremental") {
+				if *incremental == "none" {
+					*incremental = ""
+				}
+				update.IncrementalSchedule = incremental
+			}
+			return askAndPrint(a, cmd, patch(update, "v1", "accounts", args[0], "streams", args[1]), describeStream)
+		}
+		if cmd.Flags().Changed("incremental") {
+			return usageError("--incremental is for one stream, not for a record type")
 		}
 		set := call{http.MethodPut, client.Path("v1", "schedules", *recordType), api.RecordTypeSchedule{RecordType: *recordType, Schedule: schedule}}
 		return askAndPrint(a, cmd, set, func(w io.Writer, s api.RecordTypeSchedule) {
@@ -206,8 +223,27 @@ ends the poll.`,
 	return cmd
 }
 
+// describeProgress says how far a listing is.
+func describeProgress(p api.Progress) string {
+	text := fmt.Sprintf("%s on %s", counted(int(p.Records), "record"), counted(int(p.Pages), "page"))
+	if p.Total != nil {
+		text += fmt.Sprintf(" of %d", *p.Total)
+	}
+	text += fmt.Sprintf(" since %s, %.0f a second", moment(p.Since), p.PerSecond)
+	if p.RemainingSeconds != nil {
+		text += fmt.Sprintf(", about %s left", time.Duration(*p.RemainingSeconds)*time.Second)
+	}
+	if !p.Running {
+		text += "; interrupted: the next poll goes on"
+	}
+	return text
+}
+
 func describePoll(r api.PollResult) string {
 	end := "complete"
+	if r.Incremental {
+		end = "changes alone"
+	}
 	if !r.Complete {
 		end = "not complete"
 		if r.Error != "" {
@@ -217,6 +253,9 @@ func describePoll(r api.PollResult) string {
 	text := fmt.Sprintf("%s: %s on %s; created %d, updated %d, deleted %d", end, counted(r.Records, "record"), counted(r.Pages, "page"), r.Created, r.Updated, r.Deleted)
 	if r.Suspected > 0 {
 		text += fmt.Sprintf(", missing once %d", r.Suspected)
+	}
+	if r.Hidden > 0 {
+		text += fmt.Sprintf(", hidden %d", r.Hidden)
 	}
 	if r.Quarantined > 0 {
 		text += fmt.Sprintf(", held in quarantine %d", r.Quarantined)
@@ -263,6 +302,7 @@ func describeStream(w io.Writer, s api.Stream) {
 	field(w, "provider", s.Provider)
 	field(w, "state", s.State)
 	field(w, "schedule", s.Schedule+" (from "+strings.ReplaceAll(s.ScheduleFrom, "_", " ")+")")
+	field(w, "changes alone", s.IncrementalSchedule)
 	field(w, "baseline", s.Baseline)
 	field(w, "ignored paths", strings.Join(s.IgnorePaths, " "))
 	field(w, "changed fields", describeDigests(s))
@@ -270,6 +310,12 @@ func describeStream(w io.Writer, s api.Stream) {
 	field(w, "records", strconv.FormatInt(s.Records, 10))
 	if s.Suspected > 0 {
 		field(w, "missing once", strconv.Itoa(s.Suspected))
+	}
+	if s.Hidden > 0 {
+		field(w, "hidden", fmt.Sprintf("%d: not listed, there when asked for: %s", s.Hidden, strings.Join(s.HiddenSample, " ")))
+	}
+	if s.Progress != nil {
+		field(w, "listing", describeProgress(*s.Progress))
 	}
 	field(w, "polls", strconv.FormatInt(s.Polls, 10))
 	field(w, "last poll", momentOf(s.LastPollAt))

@@ -97,6 +97,13 @@ func why(account api.Account, s api.Stream, now time.Time) []string {
 	if s.Suspected > 0 {
 		say("%s missing once. Deleted is what a second complete listing misses too, which is made soon.", counted(s.Suspected, "record"))
 	}
+	if s.Hidden > 0 {
+		say("%s not listed any more, but there when asked for: a permission or a filter hides what it was allowed to see before (%s). Nothing is told of that; each is asked for again at least once a day.",
+			counted(s.Hidden, "record"), strings.Join(s.HiddenSample, ", "))
+	}
+	if s.Progress != nil {
+		say("A listing that takes long: %s. What it finds is told as it goes, deletions at its end.", describeProgress(*s.Progress))
+	}
 	if s.LastCompleteAt == nil {
 		if s.Baseline == "emit" {
 			say("No listing was complete yet. The first one emits created for every record.")
@@ -106,6 +113,9 @@ func why(account api.Account, s api.Stream, now time.Time) []string {
 	}
 	say("It is polled by the schedule %s, which comes from the %s (precedence: stream, account, record type, provider, 1h). Next: %s.",
 		s.Schedule, strings.ReplaceAll(s.ScheduleFrom, "_", " "), cmp.Or(momentOf(s.NextPollAt), "not planned"))
+	if s.IncrementalSchedule != "" {
+		say("Between the complete listings it is asked by the schedule %s for what changed since. Deletions are found by the complete ones.", s.IncrementalSchedule)
+	}
 	if len(s.IgnorePaths) > 0 {
 		say("Changes of these paths mean nothing here: %s.", strings.Join(s.IgnorePaths, ", "))
 	}

@@ -15,6 +15,14 @@ CREATE TABLE projects (
     created_at timestamp NOT NULL
 );
 
+-- Hash keys that were rotated out, as long as a stream's fingerprints are still made with them.
+CREATE TABLE former_keys (
+    project_id text  NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+    key_id     text  NOT NULL, -- as recipes name it
+    hash_key   blob NOT NULL, -- sealed
+    PRIMARY KEY (project_id, key_id)
+);
+
 CREATE TABLE api_keys (
     id         text      PRIMARY KEY,
     project_id text      NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
@@ -95,6 +103,7 @@ CREATE TABLE streams (
     account_id       text      NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
     record_type      text      NOT NULL,
     schedule         text      NOT NULL DEFAULT '', -- '': the next in precedence
+    incremental_schedule text NOT NULL DEFAULT '', -- for polls that ask for changes only; '': all listings are complete
     baseline         text      NOT NULL DEFAULT '' CHECK (baseline IN ('', 'silent', 'emit')), -- '': the account's
     ignore_paths     text      NOT NULL DEFAULT '[]', -- JSON array, added to the connector's
     changed_fields   boolean     NOT NULL DEFAULT true, -- digests of fields are kept, and events name those that changed
@@ -103,6 +112,9 @@ CREATE TABLE streams (
     release_after    integer   NOT NULL DEFAULT 0 CHECK (release_after = 0 OR release_after >= 2), -- equal listings that decide a quarantine; 0: only a person does
     paused           boolean   NOT NULL DEFAULT false,
     next_poll_at     timestamp,            -- NULL: not scheduled
+    full_poll_at     timestamp, -- from then on the next poll is a complete listing; NULL: it is in any case
+    since_at         timestamp, -- what changed since then was not asked for yet; by the provider's clock where it tells
+    validators       blob, -- sealed: what the provider's last answers can be asked to be compared with; NULL: nothing
     lease_owner      text      NOT NULL DEFAULT '',
     lease_until      timestamp,
     fence            integer   NOT NULL DEFAULT 0, -- rises with every claim; a commit under an old one is refused
@@ -128,6 +140,8 @@ CREATE TABLE doubts (
     approved        boolean   NOT NULL DEFAULT false, -- the quarantined set may be believed by the next poll
     reason          text      NOT NULL DEFAULT '',
     sample          text      NOT NULL DEFAULT '[]', -- JSON array: some of the record ids held
+    hidden          blob      NOT NULL DEFAULT x'', -- missing, but there when asked for: place, when asked last and how often, 16 bytes each
+    hidden_sample   text        NOT NULL DEFAULT '[]', -- JSON array: some of their record ids
     fields          text        NOT NULL DEFAULT '[]', -- JSON array: those that changed in most of the stormed
     created         integer   NOT NULL DEFAULT 0, -- held with it
     updated         integer   NOT NULL DEFAULT 0,
@@ -143,6 +157,7 @@ CREATE TABLE polls (
     started_at  timestamp NOT NULL,
     duration_ms integer   NOT NULL,
     complete    boolean   NOT NULL,
+    incremental boolean NOT NULL, -- it asked for changes only
     pages       integer   NOT NULL,
     records     integer   NOT NULL,
     created     integer   NOT NULL,
@@ -155,6 +170,27 @@ CREATE TABLE polls (
     fields      text        NOT NULL DEFAULT '' -- JSON object: in how many updated records each field changed; '': not known
 );
 CREATE INDEX polls_by_stream ON polls (stream_id, id);
+
+-- Complete listings under way that take long, and how far they are. Gone when the listing has ended.
+CREATE TABLE listings (
+    stream_id   integer  PRIMARY KEY REFERENCES streams (id) ON DELETE CASCADE,
+    started_at  timestamp NOT NULL,
+    updated_at  timestamp NOT NULL,
+    pages       integer NOT NULL,
+    records     integer NOT NULL,
+    total       integer NOT NULL, -- as the provider says; -1: it does not
+    resumed     integer NOT NULL, -- times it was taken up again
+    position    blob -- sealed: where it can be taken up again; NULL: it can't
+);
+
+-- What such a listing has seen up to its position: ids, places and fingerprints, or ids that the provider says are gone.
+CREATE TABLE listing_segments (
+    stream_id integer NOT NULL REFERENCES listings (stream_id) ON DELETE CASCADE,
+    seq       integer NOT NULL,
+    kind      text    NOT NULL CHECK (kind IN ('listing', 'former', 'first', 'gone')),
+    segment   blob NOT NULL,
+    PRIMARY KEY (stream_id, seq, kind)
+);
 
 -- ── hashstore ───────────────────────────────────────────────────────────────
 
@@ -333,6 +369,8 @@ DROP TABLE event_ids;
 DROP TABLE stream_runs;
 DROP TABLE stream_parts;
 DROP TABLE stream_states;
+DROP TABLE listing_segments;
+DROP TABLE listings;
 DROP TABLE polls;
 DROP TABLE doubts;
 DROP TABLE streams;
@@ -342,5 +380,6 @@ DROP TABLE idempotency_keys;
 DROP TABLE sessions;
 DROP TABLE audit;
 DROP TABLE api_keys;
+DROP TABLE former_keys;
 DROP TABLE projects;
 DROP TABLE installation;

@@ -30,6 +30,11 @@ func (a *API) projectRoutes() {
 			p, err := a.Projects.Get(ctx, in.ID)
 			return showProject(p), err
 		})
+	serve(a, route{pattern: "POST /v1/projects/{id}/rotate-key", access: forAdmin, summary: "Give a project another hash key: its streams follow silently, each with its next complete listing"},
+		func(ctx context.Context, in *ProjectPath) (KeyRotation, error) {
+			following, err := a.Projects.RotateKey(ctx, in.ID)
+			return KeyRotation{StreamsFollowing: following}, err
+		})
 }
 
 func showProject(p poller.Project) Project { return Project{p.ID, p.Name, p.CreatedAt} }

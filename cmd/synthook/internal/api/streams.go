@@ -169,16 +169,32 @@ func showPoll(p poller.Poll) Poll {
 func StreamOf(s poller.Stream) Stream {
 	shown := Stream{
 		AccountID: s.AccountID, RecordType: s.RecordType, Provider: s.Provider, State: s.State,
-		Schedule: s.Schedule, ScheduleFrom: s.ScheduleFrom, Baseline: s.Baseline, IgnorePaths: orEmpty(s.IgnorePaths),
+		Schedule: s.Schedule, ScheduleFrom: s.ScheduleFrom, IncrementalSchedule: s.IncrementalSchedule, Baseline: s.Baseline, IgnorePaths: orEmpty(s.IgnorePaths),
 		ChangedFields: s.ChangedFields, DigestPaths: orEmpty(s.DigestPaths),
 		QuarantineThreshold: s.QuarantineThreshold, ReleaseAfter: s.ReleaseAfter,
 		NextPollAt: optional(s.NextPollAt), LastPollAt: optional(s.LastPollAt), LastCompleteAt: optional(s.LastCompleteAt), LastChangeAt: optional(s.LastChangeAt),
-		LastDurationMS: s.LastDurationMS, LastError: s.LastError, Failures: s.Failures, Polls: s.Polls, Records: s.Records, Suspected: s.Suspected,
+		LastDurationMS: s.LastDurationMS, LastError: s.LastError, Failures: s.Failures, Polls: s.Polls, Records: s.Records, Suspected: s.Suspected, Hidden: s.Hidden, HiddenSample: s.HiddenSample,
+		Progress: showProgress(s.Progress),
 	}
 	if s.Quarantine != nil {
 		q := Quarantine(*s.Quarantine)
 		q.Sample, q.Fields = orEmpty(q.Sample), orEmpty(q.Fields)
 		shown.Quarantine = &q
+	}
+	return shown
+}
+
+func showProgress(p *poller.Progress) *Progress {
+	if p == nil {
+		return nil
+	}
+	shown := &Progress{Running: p.Running, Since: p.Since, UpdatedAt: p.UpdatedAt, Pages: p.Pages, Records: p.Records, Resumed: p.Resumed, PerSecond: p.PerSecond}
+	if p.Total >= 0 {
+		shown.Total = &p.Total
+		if p.PerSecond > 0 {
+			left := int64(float64(max(p.Total-p.Records, 0)) / p.PerSecond)
+			shown.RemainingSeconds = &left
+		}
 	}
 	return shown
 }

@@ -124,6 +124,11 @@ type AccountUpdate struct {
 	PageSize         *int              `json:"page_size,omitempty" minimum:"0"`
 }
 
+// KeyRotation is the answer to a rotation of a project's hash key.
+type KeyRotation struct {
+	StreamsFollowing int `json:"streams_following" doc:"Streams whose fingerprints are still of a former key. It is forgotten with the last one."`
+}
+
 // Stream is one account × one record type.
 type Stream struct {
 	AccountID           string      `json:"account_id"`
@@ -132,6 +137,7 @@ type Stream struct {
 	State               string      `json:"state" enum:"ok,paused,failing,needs_attention,quarantined,new"`
 	Schedule            string      `json:"schedule" doc:"The one in force."`
 	ScheduleFrom        string      `json:"schedule_from" enum:"stream,account,record_type,provider,default"`
+	IncrementalSchedule string      `json:"incremental_schedule,omitempty" doc:"Of polls between the complete listings, which ask for what changed since. Absent: there are none."`
 	Baseline            string      `json:"baseline" enum:"silent,emit"`
 	IgnorePaths         []string    `json:"ignore_paths"`
 	ChangedFields       bool        `json:"changed_fields" doc:"Digests of the records' fields are kept, and events name those that changed."`
@@ -148,7 +154,23 @@ type Stream struct {
 	Polls               int64       `json:"polls"`
 	Records             int64       `json:"records" doc:"In the last complete listing."`
 	Suspected           int         `json:"suspected" doc:"Missing once; deleted when missing again."`
+	Hidden              int         `json:"hidden" doc:"Missing from the listings, but there when asked for one by one: kept as they are known."`
+	HiddenSample        []string    `json:"hidden_sample,omitempty" doc:"Some of their record ids."`
 	Quarantine          *Quarantine `json:"quarantine,omitempty"`
+	Progress            *Progress   `json:"progress,omitempty" doc:"Of a complete listing that takes long: written down every few seconds. Absent: there is none."`
+}
+
+// Progress is how far a complete listing is.
+type Progress struct {
+	Running          bool      `json:"running" doc:"A poll is at it. Else it was interrupted, and the next poll goes on with it."`
+	Since            time.Time `json:"since"`
+	UpdatedAt        time.Time `json:"updated_at"`
+	Pages            int64     `json:"pages"`
+	Records          int64     `json:"records"`
+	Total            *int64    `json:"total,omitempty" doc:"Records of the whole listing, where the provider tells."`
+	Resumed          int       `json:"resumed" doc:"Times it was taken up again."`
+	PerSecond        float64   `json:"records_per_second" doc:"Since its beginning."`
+	RemainingSeconds *int64    `json:"remaining_seconds,omitempty" doc:"At that rate, where the total is known."`
 }
 
 // Quarantine is a change too big to believe, held for a decision.
@@ -168,6 +190,7 @@ type Quarantine struct {
 // next in precedence.
 type StreamUpdate struct {
 	Schedule            *string   `json:"schedule,omitempty" example:"15m"`
+	IncrementalSchedule *string   `json:"incremental_schedule,omitempty" example:"5m" doc:"Of polls between the complete listings, which ask for what changed since; refused where the connector has no proven filter. Empty: none."`
 	Baseline            *string   `json:"baseline,omitempty" enum:",silent,emit"`
 	IgnorePaths         *[]string `json:"ignore_paths,omitempty"`
 	ChangedFields       *bool     `json:"changed_fields,omitempty" doc:"Keep digests of the records' fields, and name those that changed."`
@@ -185,7 +208,8 @@ type RecordTypeSchedule struct {
 
 // PollResult is the outcome of one poll.
 type PollResult struct {
-	Complete    bool   `json:"complete"`
+	Complete    bool   `json:"complete" doc:"The listing reached its end."`
+	Incremental bool   `json:"incremental" doc:"It asked for changes only, and says nothing about deletions."`
 	Pages       int    `json:"pages"`
 	Requests    int    `json:"requests"`
 	Records     int    `json:"records"`
@@ -193,6 +217,7 @@ type PollResult struct {
 	Updated     int    `json:"updated"`
 	Deleted     int    `json:"deleted"`
 	Suspected   int    `json:"suspected"`
+	Hidden      int    `json:"hidden" doc:"Missing, but there when asked for."`
 	Quarantined int    `json:"quarantined"`
 	Events      int    `json:"events"`
 	DurationMS  int64  `json:"duration_ms"`
