@@ -37,7 +37,9 @@ func TestNewsAreReadOnceForAll(t *testing.T) {
 		}
 		log := &readCounter{Log: f.log}
 		d, _ := f.dispatch(func(c *Config) { c.Log, c.Poll = log, time.Hour })
-		eventually(t, "every webhook has a worker", func() bool { return f.number(`SELECT count(*) FROM webhooks WHERE lease_until IS NOT NULL`) == webhooks })
+		eventually(t, "every webhook has a worker", func() bool {
+			return f.number(`SELECT count(*) FROM webhooks WHERE lease_until IS NOT NULL`) == webhooks
+		})
 		f.append("first")
 		d.Wake()
 		want := webhooks / 2
