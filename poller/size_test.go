@@ -148,3 +148,75 @@ func BenchmarkUnchangedPoll(b *testing.B) {
 		})
 	}
 }
+
+// endless is a listing of a million records that is made while it is read.
+type endless struct{ records, page int }
+
+func (e endless) Stream(recordType string) (providers.StreamInfo, bool) {
+	return providers.StreamInfo{RecordType: recordType, EventPrefix: "hris_" + recordType}, true
+}
+
+func (endless) Exists(context.Context, string, string) (bool, error) {
+	return false, errors.ErrUnsupported
+}
+
+func (e endless) List(ctx context.Context, _ string, o providers.ListOptions) iter.Seq2[providers.Page, error] {
+	return func(yield func(providers.Page, error) bool) {
+		from, _ := strconv.Atoi(o.Resume)
+		for ; from < e.records && ctx.Err() == nil; from += e.page {
+			page := providers.Page{Requests: 1, Total: e.records, Resume: strconv.Itoa(from + e.page)}
+			for i := from; i < from+e.page; i++ {
+				page.Records = append(page.Records, providers.Record{ID: uuid(i), Raw: fmt.Appendf(nil, `{"id":%q,"name":"person %d"}`, uuid(i), i)})
+			}
+			if !yield(page, nil) {
+				return
+			}
+		}
+	}
+}
+
+// BenchmarkLongListing polls a million records with a checkpoint every ten thousand: the
+// first listing, one in which nothing changed, and one that was interrupted in its
+// middle. It reports the live heap above idle.
+func BenchmarkLongListing(b *testing.B) {
+	for name, location := range map[string]func(testing.TB) string{"sqlite": migrationstest.SQLite, "postgres": migrationstest.Postgres} {
+		b.Run(name, func(b *testing.B) {
+			r := newRig(b, migrationstest.Open(b, location(b)).DB)
+			r.config.Checkpoint = 1
+			p := New(r.config)
+			list := endless{records: 1_000_000, page: 10_000}
+			p.open = func(*providers.Connector, providers.Target, providers.Options) (lister, error) { return list, nil }
+			a := r.account(nil)
+			id := r.stream(a).ID
+			poll := func(ctx context.Context) (got Result) {
+				var err error
+				if got, err = p.Poll(ctx, id); err != nil && ctx.Err() == nil {
+					b.Fatal(err)
+				}
+				return got
+			}
+			for b.Loop() {
+				for _, what := range []string{"first", "unchanged", "resumed"} {
+					if what == "resumed" {
+						ctx, kill := context.WithCancel(b.Context())
+						var watch sync.WaitGroup
+						watch.Go(func() {
+							waitFor(b, "the middle", func() bool { s := r.stream(a).Progress; return s != nil && s.Records >= 500_000 })
+							kill()
+						})
+						poll(ctx)
+						watch.Wait()
+					}
+					started := time.Now()
+					heap := liveHeap(func() {
+						if got := poll(b.Context()); got.Records != list.records || got.Events != 0 {
+							b.Fatalf("%s: %+v", what, got)
+						}
+					})
+					b.ReportMetric(float64(heap)/1e6, what+"-heap-MB")
+					b.ReportMetric(time.Since(started).Seconds(), what+"-s")
+				}
+			}
+		})
+	}
+}

@@ -34,7 +34,7 @@ func TestChangeBecomesWebhook(t *testing.T) {
 	if err := json.Unmarshal([]byte(quiet.stdout), &keys); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"complete", "created", "deleted", "duration_ms", "events", "pages", "quarantined", "records", "requests", "suspected", "updated"}
+	want := []string{"complete", "created", "deleted", "duration_ms", "events", "hidden", "incremental", "pages", "quarantined", "records", "requests", "suspected", "updated"}
 	if got := slices.Sorted(maps.Keys(keys)); !slices.Equal(got, want) {
 		t.Errorf("a poll's result has the keys %q, want %q", got, want)
 	}

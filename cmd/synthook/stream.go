@@ -211,7 +211,7 @@ ends the poll.`,
 			a.note("polling %s of %s (Ctrl-C ends the poll)", args[1], args[0])
 		}
 		poll.path += "?wait=true"
-		result, err := ask[api.PollResult](a, cmd, poll)
+		result, err := askWatching[api.PollResult](a, cmd, poll, a.pollProgress(args[0], args[1]))
 		if err != nil {
 			return err
 		}

@@ -65,7 +65,7 @@ func refused(t *testing.T, a servicetest.Answer, status int) problem {
 var routes = map[string]string{
 	"GET /healthz": "anyone", "GET /readyz": "anyone",
 	"GET /v1/providers": "project", "GET /v1/providers/{name}": "project",
-	"GET /v1/projects": "admin", "POST /v1/projects": "admin", "GET /v1/projects/{id}": "admin",
+	"GET /v1/projects": "admin", "POST /v1/projects": "admin", "GET /v1/projects/{id}": "admin", "POST /v1/projects/{id}/rotate-key": "admin",
 	"GET /v1/projects/{id}/api-keys": "admin", "POST /v1/projects/{id}/api-keys": "admin", "DELETE /v1/projects/{id}/api-keys/{key_id}": "admin",
 	"GET /v1/accounts": "project", "POST /v1/accounts": "project",
 	"GET /v1/accounts/{account_id}": "project", "PATCH /v1/accounts/{account_id}": "project", "DELETE /v1/accounts/{account_id}": "project",
