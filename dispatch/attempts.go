@@ -38,7 +38,7 @@ type Delivery struct {
 	WebhookID string
 	EventID   int64
 	State     DeliveryState
-	NextAt    time.Time // of the next attempt, while retrying
+	NextAt    time.Time // of the next attempt, while retrying; while waiting for an endpoint that is down, of its next probe
 	LastError string
 	Attempts  []Attempt // oldest first; failed probes of an endpoint that is down are not kept
 }
@@ -62,51 +62,82 @@ func (m *Webhooks) Attempts(ctx context.Context, projectID string, eventIDs ...i
 }
 
 // Deliveries tells for each webhook of the event's project where its delivery stands.
-// A webhook is left out that never had anything to do with the event, or whose part
-// in it is no longer on record.
+// A webhook is left out that never took the event.
 func (m *Webhooks) Deliveries(ctx context.Context, e Event) ([]Delivery, error) {
 	attempts, err := m.Attempts(ctx, e.ProjectID, e.ID)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := m.store.db.QueryContext(ctx, `
-		SELECT w.id, w.events, w.enabled AND w.cursor_id < $1, r.state, r.attempts, r.due_at, r.last_error
+		SELECT w.id, w.events, w.narrowed, w.enabled, w.cursor_id, w.probe_at, r.state, r.due_at, r.last_error
 		FROM webhooks w LEFT JOIN retries r ON r.webhook_id = w.id AND r.event_id = $1
 		WHERE w.project_id = $2 ORDER BY w.id`, e.ID, e.ProjectID)
-	all, err := collect(rows, err, func(rows *sql.Rows) (d Delivery, err error) {
-		var events string
-		var ahead bool
-		var state, lastError sql.NullString
-		var made sql.NullInt64
-		var due sql.NullTime
-		if err = rows.Scan(&d.WebhookID, &events, &ahead, &state, &made, &due, &lastError); err != nil {
-			return d, err
-		}
-		d.EventID, d.LastError = e.ID, lastError.String
-		for _, a := range attempts {
-			if a.WebhookID == d.WebhookID {
-				d.Attempts = append(d.Attempts, a)
-			}
-		}
-		names, err := parseNames(events)
-		switch {
-		case state.String == "dead":
-			d.State = DeliveryDead
-		case state.String == "pending" && due.Time.Equal(elderFirst):
-			d.State = DeliveryWaiting
-		case state.String == "pending":
-			d.State, d.NextAt = DeliveryRetrying, due.Time
-		case slices.ContainsFunc(d.Attempts, func(a Attempt) bool { return a.Error == "" }):
-			d.State = DeliveryDone
-		case ahead && (Filter{Names: names}).Match(e):
-			d.State = DeliveryWaiting
-		}
-		return d, err
-	})
+	all, err := collect(rows, err, scanStanding)
 	if err != nil {
 		return nil, fmt.Errorf("list deliveries: %w", err)
 	}
-	return slices.DeleteFunc(all, func(d Delivery) bool { return d.State == "" }), nil
+	var deliveries []Delivery
+	for _, s := range all {
+		d := Delivery{WebhookID: s.webhook, EventID: e.ID, LastError: s.lastError}
+		for _, a := range attempts {
+			if a.WebhookID == s.webhook {
+				d.Attempts = append(d.Attempts, a)
+			}
+		}
+		spans, err := m.store.spans(ctx, s.webhook)
+		if err != nil {
+			return nil, err
+		}
+		if s.judge(&d, e, took(spans, e)); d.State != "" {
+			deliveries = append(deliveries, d)
+		}
+	}
+	return deliveries, nil
+}
+
+// eventStanding is what a webhook's row, and perhaps its retry's, say of an event.
+type eventStanding struct {
+	webhook, state, lastError string
+	choice                    Filter
+	enabled                   bool
+	cursor                    int64
+	probeAt, due              time.Time
+}
+
+func scanStanding(rows *sql.Rows) (s eventStanding, err error) {
+	var events, narrowed string
+	var state, lastError sql.NullString
+	var probeAt, due sql.NullTime
+	if err := rows.Scan(&s.webhook, &events, &narrowed, &s.enabled, &s.cursor, &probeAt, &state, &due, &lastError); err != nil {
+		return s, err
+	}
+	s.state, s.lastError, s.probeAt, s.due = state.String, lastError.String, probeAt.Time, due.Time
+	names, err := parseNames(events)
+	if err != nil {
+		return s, err
+	}
+	var n Narrowing
+	err = n.read(narrowed)
+	s.choice = choice(names, n)
+	return s, err
+}
+
+// judge gives the delivery its state: none where the webhook has nothing to do with it.
+func (s eventStanding) judge(d *Delivery, e Event, took bool) {
+	switch {
+	case s.state == "dead":
+		d.State = DeliveryDead
+	case s.state == "pending" && s.due.Equal(elderFirst):
+		d.State = DeliveryWaiting
+	case s.state == "pending":
+		d.State, d.NextAt = DeliveryRetrying, s.due
+	case slices.ContainsFunc(d.Attempts, func(a Attempt) bool { return a.Error == "" }):
+		d.State = DeliveryDone
+	case s.cursor >= e.ID && took:
+		d.State = DeliveryDone // its attempts are not on record, or not any more
+	case s.cursor < e.ID && s.enabled && s.choice.Match(e):
+		d.State, d.NextAt = DeliveryWaiting, s.probeAt
+	}
 }
 
 // Dead returns up to limit deliveries of a webhook that were given up, by event from

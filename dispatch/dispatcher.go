@@ -117,9 +117,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 			return nil
 		case <-d.wake:
 			look = false
-			for _, w := range s.workers {
-				w.poke()
-			}
+			s.passOn(ctx)
 		case <-d.refresh:
 			look = true
 		case <-ticker.C:
@@ -136,6 +134,8 @@ type share struct {
 	freed   bool
 	renewed time.Time
 	last    int64 // id of the newest event seen
+	poked   int64 // that when every worker was last made to read
+	pokedAt time.Time
 	failing bool
 	notices atomic.Bool // are being sent
 }
@@ -189,11 +189,11 @@ func (s *share) lookOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if last > s.last {
+	// Workers that get no news read now and then all the same: their cursors pass the
+	// events of others, which retention waits for.
+	if missed := last > s.last; missed || last > s.poked && time.Since(s.pokedAt) >= cursorStep {
 		s.last = last
-		for _, w := range s.workers {
-			w.poke()
-		}
+		s.pokeAll()
 	}
 	return nil
 }
@@ -271,6 +271,7 @@ func (s *share) takeShare(ctx context.Context, all []standing) error {
 		}
 		all[i].lease = l
 		w := newWorker(s.Dispatcher, all[i])
+		w.told = s.last
 		s.workers[l] = w
 		s.running.Go(func() {
 			w.run(context.WithoutCancel(ctx))

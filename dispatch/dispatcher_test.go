@@ -230,3 +230,21 @@ func TestEventAppendedDuringAReadIsNotMissed(t *testing.T) {
 func embeddedFixture(t *testing.T) *fixture {
 	return newFixture(t, migrationstest.Open(t, migrationstest.SQLite(t)))
 }
+
+// A look at the retries that began before what came of one was written doesn't take it in
+// hand once more.
+func TestRetryIsNotTakenFromAnOldLook(t *testing.T) {
+	f := embeddedFixture(t)
+	f.append("a")
+	w := newWorker(New(f.config()), standing{})
+	w.pending = map[int64][]int64{7: {1}}
+	w.parking, w.stale = true, map[int64]struct{}{}
+	w.taken[1] = struct{}{}
+	done := newBatch()
+	done.parked[1] = retryRow{event: 1, key: 7, attempts: 2}
+	w.written(done, nil)
+	w.takeRetries([]retryRow{{event: 1, key: 7, attempts: 1}}, f.events())
+	if w.queued() != 0 || w.dueAt.IsZero() {
+		t.Errorf("%d queued, next look at %s", w.queued(), w.dueAt)
+	}
+}

@@ -60,11 +60,11 @@ func (e Event) recordKey() int64 {
 // Log is the event log. Its ids are in the order of commits: what has once been read
 // up to an id never gets another event below it.
 type Log interface {
-	// Read returns up to limit events with after < id ≤ through (0: no bound) that
-	// match f, ascending. Every matching event up to covered is in the answer. With fewer
-	// than limit events that is through, or the end of the log as it was when the events
-	// were read, or (where few events match) more than limit ids further: then there may
-	// be more.
+	// Read returns up to limit events of a project ("": of all) with after < id ≤ through
+	// (0: no bound) that match f, ascending. Every matching event up to covered is in the
+	// answer. With fewer than limit events that is through, or the end of the log as it
+	// was when the events were read, or (where few events match) more than limit ids
+	// further: then there may be more.
 	Read(ctx context.Context, projectID string, f Filter, after, through int64, limit int) (events []Event, covered int64, err error)
 	// Count counts the events that Read would return.
 	Count(ctx context.Context, projectID string, f Filter, after, through int64) (int64, error)

@@ -91,7 +91,7 @@ func (l tableLog) Read(ctx context.Context, projectID string, f Filter, after, t
 	}
 	var matching []Event
 	for from := after; ; {
-		rows, err := l.db.QueryContext(ctx, `SELECT `+eventColumns+` FROM test_events WHERE project_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4`,
+		rows, err := l.db.QueryContext(ctx, `SELECT `+eventColumns+` FROM test_events WHERE (project_id = $1 OR $1 = '') AND id > $2 AND id <= $3 ORDER BY id LIMIT $4`,
 			projectID, from, end, limit)
 		page, err := collect(rows, err, scanEvent)
 		if err != nil {

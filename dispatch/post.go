@@ -180,10 +180,10 @@ type message struct {
 }
 
 func (s sender) send(ctx context.Context, t target, m message) outcome {
-	o, body := outcome{at: m.at}, m.body
+	o := outcome{at: m.at}
 	attempt, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(attempt, http.MethodPost, t.url, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(attempt, http.MethodPost, t.url, bytes.NewReader(m.body))
 	if err != nil {
 		o.class = classConnect
 		return o

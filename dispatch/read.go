@@ -25,6 +25,7 @@ func (w *worker) readLog(ctx context.Context) {
 	if w.unread.Swap(false) {
 		t.behind = true
 	}
+	w.hear()
 	t.position()
 	if !t.behind || len(t.open) > window-readLimit {
 		return
@@ -42,17 +43,22 @@ func (w *worker) readLog(ctx context.Context) {
 			w.resume()
 			t.covered, t.behind = max(t.covered, covered), len(events) == readLimit || covered-after > readLimit
 			for _, e := range events {
-				d := &delivery{event: e, spot: e.ID, key: w.orderOf(e), source: fromLog}
-				t.open = append(t.open, d)
-				if _, d.settled = w.ahead[e.ID]; d.settled {
-					delete(w.ahead, e.ID)
-				} else {
-					w.replay.tell(e)
-					w.admit(d)
-				}
+				w.take(e)
 			}
 		}
 	})
+}
+
+// take takes an event of the log in hand.
+func (w *worker) take(e Event) {
+	d := &delivery{event: e, spot: e.ID, key: w.orderOf(e), source: fromLog}
+	w.log.open = append(w.log.open, d)
+	if _, d.settled = w.ahead[e.ID]; d.settled {
+		delete(w.ahead, e.ID)
+	} else {
+		w.replay.tell(e)
+		w.admit(d)
+	}
 }
 
 // readRetries takes due retries in hand. While the endpoint is down it takes one only
@@ -74,7 +80,7 @@ func (w *worker) readRetries(ctx context.Context, now time.Time) {
 	if len(w.pending) == 0 {
 		return
 	}
-	w.parking = true
+	w.parking, w.stale = true, map[int64]struct{}{}
 	w.beside(ctx, func(ctx context.Context) func() {
 		rows, events, next, err := w.dueRetries(ctx, until, limit)
 		return func() {
@@ -115,6 +121,10 @@ func (w *worker) dueRetries(ctx context.Context, until time.Time, limit int) (ro
 func (w *worker) takeRetries(rows []retryRow, events []Event) {
 	for _, r := range rows {
 		if _, ok := w.taken[r.event]; ok {
+			continue
+		}
+		if _, ok := w.stale[r.event]; ok {
+			w.lookForRetries(time.Now())
 			continue
 		}
 		d := &delivery{event: Event{ID: r.event}, key: r.key, source: fromRetries, attempts: r.attempts}

@@ -112,6 +112,7 @@ type standing struct {
 	lease
 	owner     string // "" with a live lease: its holder is asked to hand it back
 	live      bool
+	project   string
 	updatedAt time.Time
 	replay    string // the running replay whose turn it is
 }
@@ -119,11 +120,11 @@ type standing struct {
 // standings lists the enabled webhooks.
 func (s store) standings(ctx context.Context) ([]standing, error) {
 	rows, err := s.db.QueryContext(ctx, `
-		SELECT w.id, w.fence, w.lease_owner, coalesce(w.lease_until > `+s.now+`, false), w.updated_at,
+		SELECT w.id, w.fence, w.lease_owner, coalesce(w.lease_until > `+s.now+`, false), w.project_id, w.updated_at,
 		       coalesce((SELECT min(r.id) FROM replays r WHERE r.webhook_id = w.id AND r.state = 'running'), '')
 		FROM webhooks w WHERE w.enabled`)
 	all, err := collect(rows, err, func(rows *sql.Rows) (w standing, err error) {
-		err = rows.Scan(&w.webhook, &w.fence, &w.owner, &w.live, &w.updatedAt, &w.replay)
+		err = rows.Scan(&w.webhook, &w.fence, &w.owner, &w.live, &w.project, &w.updatedAt, &w.replay)
 		return w, err
 	})
 	if err != nil {

@@ -39,6 +39,9 @@ type worker struct {
 	stopping  chan struct{}
 	stopOnce  sync.Once
 	ended     chan struct{}
+	project   string // whose events it gets
+	told      int64  // there are no events of the project behind it that the worker wasn't told of
+	news      chan news
 	unread    atomic.Bool            // the log has grown
 	wanted    atomic.Pointer[string] // the replay that should run
 
@@ -66,6 +69,7 @@ type worker struct {
 	taken   map[int64]struct{} // parked events in hand, until what came of them is written
 	dueAt   time.Time          // when to look for due retries; zero: when one is parked
 	parking bool               // a look at them is under way
+	stale   map[int64]struct{} // what was written since it began: it may have seen the rows as they were before
 	loading bool               // of a replay
 
 	batch     *batch
@@ -86,6 +90,7 @@ type attemptResult struct {
 func newWorker(d *Dispatcher, s standing) *worker {
 	w := &worker{
 		config: d.config, store: d.store, sender: d.sender, lease: s.lease, updatedAt: s.updatedAt,
+		project: s.project, news: make(chan news, 1),
 		logger: d.config.Logger.With().Str("webhook_id", s.webhook).Logger(),
 		wake:   make(chan struct{}, 1), stopping: make(chan struct{}), ended: make(chan struct{}),
 		results: make(chan attemptResult, MostConcurrency), inbox: make(chan func(), 8),

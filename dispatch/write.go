@@ -105,10 +105,10 @@ func (w *worker) written(b *batch, err error) {
 	w.writing = nil
 	w.cursor = b.cursor
 	for event := range b.parked {
-		delete(w.taken, event)
+		w.letGo(event)
 	}
 	for event := range b.removed {
-		delete(w.taken, event)
+		w.letGo(event)
 	}
 	if len(b.parked)+len(b.removed)+len(b.released) > 0 {
 		w.lookForRetries(w.lastWrite)
@@ -116,6 +116,14 @@ func (w *worker) written(b *batch, err error) {
 	if r := w.replay; r != nil && b.done && b.replay == r.id {
 		w.wanted.CompareAndSwap(w.wanted.Load(), new(string))
 		w.replay = nil
+	}
+}
+
+// letGo ends a parked event's time in hand: its row is written.
+func (w *worker) letGo(event int64) {
+	delete(w.taken, event)
+	if w.parking {
+		w.stale[event] = struct{}{}
 	}
 }
 

@@ -106,6 +106,7 @@ type sighting struct {
 type replies struct {
 	gone  []uint64
 	exist []uint64
+	asked int // questions
 }
 
 // verdict is what to believe of it.

@@ -95,24 +95,43 @@ func (f finding) questions(before doubts, now time.Time) []hashstore.Item {
 }
 
 // ask asks the provider for records, one after the other. The first question that gets no
-// answer is the last one: what is not answered is not confirmed.
-func (pl *plan) ask(ctx context.Context, recordType string, items []hashstore.Item) (replies, error) {
+// answer is the last one: what is not answered is not confirmed. A provider that says gone
+// of a record that it lists (control; "": none is asked for) knows none by these requests:
+// a path that is wrong, or a permission that is lacking. Then nothing is believed gone.
+func (pl *plan) ask(ctx context.Context, recordType string, items []hashstore.Item, control string) (replies, error) {
 	var said replies
+	exists := func(id string) (there, answered bool) {
+		said.asked++
+		there, err := pl.client.Exists(ctx, recordType, id)
+		return there, err == nil
+	}
 	for _, item := range items {
-		there, err := pl.client.Exists(ctx, recordType, item.ID)
-		if cause := context.Cause(ctx); cause != nil {
-			return replies{}, cause
+		there, answered := exists(item.ID)
+		if !answered {
+			break
 		}
-		switch {
-		case err != nil:
-			return said.sorted(), nil
-		case there:
+		if there {
 			said.exist = append(said.exist, item.Place)
-		default:
+		} else {
 			said.gone = append(said.gone, item.Place)
 		}
 	}
-	return said.sorted(), nil
+	if len(said.gone) > 0 && control != "" {
+		if there, _ := exists(control); !there {
+			said.gone = nil
+		}
+	}
+	return said.sorted(), context.Cause(ctx)
+}
+
+// control is a record that the listing has; "" where its absence proves nothing anyway.
+func (w *walk) control(f finding) string {
+	if !f.partial {
+		for item := range w.listing.All() {
+			return item.ID
+		}
+	}
+	return ""
 }
 
 func (a replies) sorted() replies {

@@ -43,7 +43,36 @@ func (s *single) answer(_ int, w http.ResponseWriter, r *http.Request) bool {
 
 func always(status int) func(string) int { return func(string) int { return status } }
 
+// truly answers as a provider does that knows what it lists: a status for all else.
+func (r *rig) truly(gone int) func(string) int {
+	return func(id string) int {
+		r.people.mu.Lock()
+		defer r.people.mu.Unlock()
+		if slices.ContainsFunc(r.people.records, func(p person) bool { return p.id == id }) {
+			return http.StatusOK
+		}
+		return gone
+	}
+}
+
 func TestMissingRecordIsAskedFor(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.people.staff(30)
+		one := &single{status: r.truly(404)}
+		r.people.setFault(one.answer)
+		a := r.lab(nil)
+		r.poll(a)
+		var seen int64
+		r.people.remove("4", "17")
+		if got := r.poll(a); got.Deleted != 2 || got.Suspected != 0 || got.Requests != 6 {
+			t.Fatalf("%+v", got)
+		}
+		r.expect(a, &seen, "deleted 17", "deleted 4")
+	})
+}
+
+// A record request that finds nothing, not even what is listed, confirms nothing.
+func TestWrongRecordRequestConfirmsNothing(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
 		r.people.staff(30)
 		one := &single{status: always(404)}
@@ -52,8 +81,11 @@ func TestMissingRecordIsAskedFor(t *testing.T) {
 		r.poll(a)
 		var seen int64
 		r.people.remove("4", "17")
-		if got := r.poll(a); got.Deleted != 2 || got.Suspected != 0 || got.Requests != 5 {
-			t.Fatalf("%+v", got)
+		if got := r.poll(a); got.Deleted != 0 || got.Suspected != 2 || len(one.asked) != 3 {
+			t.Fatalf("%+v after asking for %q", got, one.asked)
+		}
+		if got := r.poll(a); got.Deleted != 2 {
+			t.Fatalf("missing again: %+v", got)
 		}
 		r.expect(a, &seen, "deleted 17", "deleted 4")
 	})
@@ -103,7 +135,7 @@ func TestHiddenRecordIsKept(t *testing.T) {
 			t.Errorf("back again: %+v", s)
 		}
 		r.people.remove("4")
-		one.status = always(410)
+		one.status = r.truly(410)
 		r.poll(a)
 		r.expect(a, &seen, "deleted 4")
 	})
@@ -150,7 +182,7 @@ func TestQuestionWithoutAnswer(t *testing.T) {
 func TestQuestionsAreBounded(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
 		r.people.staff(400)
-		one := &single{status: always(404)}
+		one := &single{status: r.truly(404)}
 		r.people.setFault(one.answer)
 		a := r.lab(func(n *NewAccount) { n.Credentials["page_size"] = "100" })
 		r.poll(a)
@@ -159,7 +191,7 @@ func TestQuestionsAreBounded(t *testing.T) {
 			gone = append(gone, strconv.Itoa(i))
 		}
 		r.people.remove(gone...)
-		if got := r.poll(a); got.Deleted != askedAtMost || got.Suspected != 25-askedAtMost || len(one.asked) != askedAtMost {
+		if got := r.poll(a); got.Deleted != askedAtMost || got.Suspected != 25-askedAtMost || len(one.asked) != askedAtMost+1 {
 			t.Fatalf("%+v after %d questions", got, len(one.asked))
 		}
 		r.poll(a)
@@ -172,7 +204,7 @@ func TestQuestionsAreBounded(t *testing.T) {
 func TestQuarantineComesBeforeQuestions(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
 		r.people.staff(30)
-		one := &single{status: always(404)}
+		one := &single{status: r.truly(404)}
 		r.people.setFault(one.answer)
 		a := r.lab(nil)
 		r.poll(a)
@@ -187,7 +219,7 @@ func TestQuarantineComesBeforeQuestions(t *testing.T) {
 func TestHalfOfAStreamIsNotGoneAtFirstSight(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
 		r.people.staff(16)
-		r.people.setFault((&single{status: always(404)}).answer)
+		r.people.setFault((&single{status: r.truly(404)}).answer)
 		a := r.lab(nil)
 		r.poll(a)
 		var gone []string

@@ -70,7 +70,7 @@ func (l *ledger) poll(ctx context.Context, changes bool) (outcome, error) {
 		}
 	}
 	f.difference, f.known, f.listed, f.onePage = found, len(l.known), w.listing.Len(), w.onePage(len(l.known))
-	said, err := l.ask(ctx, "employees", f.questions(l.doubts, l.world.time()))
+	said, err := l.ask(ctx, "employees", f.questions(l.doubts, l.world.time()), w.control(f))
 	if err != nil {
 		return outcome{}, err
 	}

@@ -148,13 +148,12 @@ func (a *attempt) comparable(listing, former *hashstore.Listing) *hashstore.List
 
 // judge decides what of a listing is believed, and writes it.
 func (a *attempt) judge(ctx context.Context, d *hashstore.Difference, w *walk, f finding) error {
-	questions := f.questions(a.before, a.time())
-	said, err := a.ask(ctx, a.recordType, questions)
+	said, err := a.ask(ctx, a.recordType, f.questions(a.before, a.time()), w.control(f))
 	if err != nil {
 		return err
 	}
 	f.gone, f.exist = union(f.gone, said.gone), said.exist
-	a.asked, a.result.Requests = len(questions), a.result.Requests+len(questions)
+	a.asked, a.result.Requests = said.asked, a.result.Requests+said.asked
 	decided := f.decide(a.before, a.time())
 	if decided.quiet(a.before) && f.same && !a.relaid && a.pollID == 0 {
 		a.outcome = "unchanged"

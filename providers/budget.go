@@ -197,7 +197,7 @@ func (b *Budget) place(ctx context.Context, turn string) error {
 		if !b.leave(call) {
 			b.release() // the place came at the same moment
 		}
-		return context.Cause(ctx)
+		return interrupted(ctx)
 	}
 }
 
@@ -247,6 +247,6 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return interrupted(ctx)
 	}
 }

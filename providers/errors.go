@@ -115,3 +115,13 @@ func statusError(status int, location *url.URL) *Error {
 	}
 	return e
 }
+
+// interrupted is why a context ended. Where one of several walks failed, its error ends
+// the context of the others, and must not look like theirs.
+func interrupted(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if _, another := errors.AsType[*Error](cause); another {
+		return ctx.Err()
+	}
+	return cause
+}

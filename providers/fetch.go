@@ -58,7 +58,7 @@ func (cl *Client) fetch(ctx context.Context, q *query, into *room) (a answer, re
 			failure, throttled = cl.judge(&a, into, q.grant != nil)
 		}
 		if ctx.Err() != nil {
-			return answer{}, requests, context.Cause(ctx)
+			return answer{}, requests, interrupted(ctx)
 		}
 		if throttled {
 			until := cl.silence(a, throttles)

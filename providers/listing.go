@@ -178,6 +178,6 @@ func (l *listing) hand(ctx context.Context, page Page, s *sheet, err error) erro
 		l.page++
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return interrupted(ctx)
 	}
 }

@@ -42,7 +42,7 @@ func (m *memory) Lock(ctx context.Context) (func(), error) {
 	case m.turn <- struct{}{}:
 		return func() { <-m.turn }, nil
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return nil, interrupted(ctx)
 	}
 }
 

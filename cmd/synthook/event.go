@@ -140,7 +140,7 @@ func describeEvent(w io.Writer, e api.Event) {
 	field(w, "record", e.RecordID)
 	field(w, "changed fields", strings.Join(e.Fields, " "))
 	if e.PollID > 0 {
-		field(w, "found by poll", strconv.FormatInt(e.PollID, 10))
+		field(w, "found by poll", foundBy(e))
 	}
 	for _, d := range e.Deliveries {
 		fmt.Fprintln(w)
@@ -148,9 +148,18 @@ func describeEvent(w io.Writer, e api.Event) {
 		field(w, "state", d.State)
 		field(w, "next attempt", momentOf(d.NextAt))
 		for _, t := range d.Attempts {
-			field(w, "attempt", fmt.Sprintf("%s  %s  %s", moment(t.At), milliseconds(t.DurationMS), outcome(t.Status, t.Error)))
+			field(w, "attempt", fmt.Sprintf("%s  %s  %s, %s", moment(t.At), milliseconds(t.DurationMS), outcome(t.Status, t.Error), counted(t.ResponseBytes, "byte")))
+			field(w, "answer", t.Answer)
 		}
 	}
+}
+
+// foundBy tells of the poll that found an event.
+func foundBy(e api.Event) string {
+	if e.Poll == nil {
+		return strconv.FormatInt(e.PollID, 10)
+	}
+	return fmt.Sprintf("%d  %s, %s, %s", e.PollID, moment(e.Poll.StartedAt), counted(int64(e.Poll.Pages), "page"), counted(int64(e.Poll.Records), "record"))
 }
 
 // outcome tells of an attempt: what was answered, else why nothing was.

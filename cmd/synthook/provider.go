@@ -16,7 +16,8 @@ import (
 func (a *app) providerCommands() *cobra.Command {
 	return a.group("provider COMMAND", "The catalogue of connectors, and your own",
 		"The connectors that are built in, and those of a folder of yours (--connectors).",
-		a.providerListCommand(), a.providerShowCommand(), a.providerLintCommand(), a.providerTryCommand())
+		a.providerListCommand(), a.providerShowCommand(), a.providerLintCommand(), a.providerTryCommand(),
+		a.providerSchemaCommand(), a.providerInitCommand())
 }
 
 // catalog loads the connectors of the settings. Broken files of the user's are noted.

@@ -6,7 +6,9 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -92,12 +94,14 @@ func TestProviderLint(t *testing.T) {
 
 // hr is a provider of two pages; whoever has no token is refused.
 func hr(t *testing.T) string {
+	var reads atomic.Int32
+	seen := func() string { return strconv.Itoa(int(reads.Add(1))) } // moves by itself
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.Header.Get("Authorization") != "Bearer t0k3n":
 			w.WriteHeader(http.StatusUnauthorized)
 		case r.URL.Query().Get("page") == "1":
-			_, _ = w.Write([]byte(`{"people":[{"id":1,"name":"Ada Quill","tags":["x"],"boss":null},{"id":2,"name":"Bo Wren","mail":{"bo@example.com":true}}],"more":true}`))
+			_, _ = w.Write([]byte(`{"people":[{"id":1,"name":"Ada Quill","tags":["x"],"seen":` + seen() + `,"boss":null},{"id":2,"name":"Bo Wren","mail":{"bo@example.com":true}}],"more":true}`))
 		default:
 			_, _ = w.Write([]byte(`{"people":[{"id":3,"name":"Cy Lark","boss":{"id":1}}],"more":false}`))
 		}
@@ -108,28 +112,50 @@ func hr(t *testing.T) string {
 
 func TestProviderTry(t *testing.T) {
 	args := []string{"provider", "try", writeFile(t, "mine.yaml", ownConnector), "--base-url", hr(t), "--credential", "token=t0k3n", "--allow-private-networks"}
-	one := decode[trial](t, synthook(t, nil, "", append(args, "--json")...))
+	one := decode[trial](t, synthook(t, nil, "", append(args, "--pages", "1", "--json")...))
 	if one.Pages != 1 || one.Records != 2 || one.IDs != 2 || one.Complete || one.RecordType != "employees" {
 		t.Errorf("one page: %+v", one)
 	}
 	all := decode[trial](t, synthook(t, nil, "", append(args, "--pages", "0", "--json")...))
-	if all.Pages != 2 || all.Records != 3 || !all.Complete || len(all.Requests) != 2 || all.Requests[0].Status != http.StatusOK {
+	if all.Pages != 2 || all.Records != 3 || !all.Complete || len(all.Requests) != 4 || all.Requests[0].Status != http.StatusOK {
 		t.Errorf("all pages: %+v", all)
 	}
 	var shown []string
 	for _, s := range all.Shape {
 		shown = append(shown, s.Path+" "+strings.Join(s.Types, "|"))
 	}
-	want := []string{"boss null|object", "boss.id number", "id number", "mail object", "mail.* boolean", "name string", "tags array", "tags[] string"}
+	want := []string{"boss null|object", "boss.id number", "id number", "mail object", "mail.* boolean", "name string", "seen number", "tags array", "tags[] string"}
 	if !slices.Equal(shown, want) {
 		t.Errorf("shape %q, want %q", shown, want)
 	}
+	if !slices.Equal(all.Volatile, []string{"seen"}) || len(all.Lacks) != 3 {
+		t.Errorf("volatile %q, lacks %q", all.Volatile, all.Lacks)
+	}
 	for _, mode := range [][]string{nil, {"--json"}} {
 		r := synthook(t, nil, "", append(args, mode...)...)
+		if mode == nil && (!strings.Contains(r.stdout, "seen changed between two readings") || !strings.Contains(r.stdout, "the connector has no record: ")) {
+			t.Errorf("not told:\n%s", r.stdout)
+		}
 		for _, private := range []string{"Quill", "Wren", "bo@example.com", "t0k3n"} {
 			if strings.Contains(r.stdout+r.stderr, private) {
 				t.Errorf("%q is shown:\n%s", private, r.stdout)
 			}
+		}
+	}
+}
+
+func TestProviderSchemaAndInit(t *testing.T) {
+	if r := synthook(t, nil, "", "provider", "schema"); r.status != exitOK || !json.Valid([]byte(r.stdout)) || !strings.Contains(r.stdout, `"credentials"`) {
+		t.Errorf("%+v", r)
+	}
+	document := writeFile(t, "api.yaml", "openapi: 3.1.0\ninfo: {title: Acme, version: v1}\nservers: [{url: https://api.acme.example}]\npaths:\n  /employees:\n    get:\n      responses:\n        '200': {content: {application/json: {schema: {type: array, items: {properties: {id: {type: string}}}}}}}\n")
+	draft := synthook(t, nil, "", "provider", "init", "acme", "--openapi", document)
+	if r := synthook(t, nil, "", "provider", "lint", writeFile(t, "acme.yaml", draft.stdout)); draft.status != exitOK || r.status != exitOK {
+		t.Errorf("%+v, then %+v", draft, r)
+	}
+	for _, args := range [][]string{{"acme"}, {"acme", "--openapi", document + ".none"}, {"Acme", "--openapi", document}} {
+		if r := synthook(t, nil, "", append([]string{"provider", "init"}, args...)...); r.status != exitUsage || r.stdout != "" {
+			t.Errorf("%v: %+v", args, r)
 		}
 	}
 }

@@ -28,6 +28,8 @@ type trial struct {
 	IDs        int       `json:"ids"` // distinct ones
 	Requests   []request `json:"requests"`
 	Shape      []shape   `json:"shape"`
+	Volatile   []string  `json:"volatile"` // paths whose values differed when the records were read again
+	Lacks      []string  `json:"lacks"`    // what the connector could still say
 	Error      string    `json:"error,omitempty"`
 }
 
@@ -42,20 +44,21 @@ type request struct {
 func (a *app) providerTryCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "try NAME|FILE",
-		Short: "Fetch a page through a connector; show shapes, never values",
-		Long: `Fetches the first page (or --pages) of a record type through a connector of the
-catalogue or a file of yours, under the same rules as the service. Shows the requests,
-how many records and ids came, and which fields they have: never a value. Nothing is
-stored.`,
+		Short: "Fetch two pages through a connector; show shapes, never values",
+		Long: `Fetches the first two pages (or --pages) of a record type through a connector of the
+catalogue or a file of yours, under the same rules as the service, and then again. Shows
+the requests, how many records and ids came, which fields they have, which of them
+changed between the two readings, and what the connector doesn't say: never a value.
+Nothing is stored.`,
 		Example: `  synthook provider try bamboohr --credential company=acme --credential-file api_key=./key --record-type employees
-  synthook provider try ./connectors/mine.yaml --credential token=… --record-type candidates --pages 3`,
+  synthook provider try ./connectors/mine.yaml --credential token=… --record-type candidates --pages 5`,
 		Args: arguments("NAME or FILE"),
 	}
 	flags := cmd.Flags()
 	credentials := bindCredentials(flags)
 	recordType := flags.String("record-type", "", "Record type to fetch; may be left out where the connector has one")
 	baseURL := flags.String("base-url", "", "Base URL instead of the connector's own")
-	pages := flags.Uint16("pages", 1, "Pages to fetch; 0: all")
+	pages := flags.Uint16("pages", 2, "Pages to fetch; 0: all")
 	pageSize := flags.Uint16("page-size", 0, "Records a page; 0: as the connector says")
 	a.bindSettings(cmd, "connectors", "allow-private-networks", "allow-network", "outbound-proxy", "ca-file")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -70,7 +73,7 @@ stored.`,
 		if err := connector.Check(target); err != nil {
 			return &statusError{exitUsage, err}
 		}
-		t := trial{Provider: connector.Name, Requests: []request{}}
+		t := trial{Provider: connector.Name, Requests: []request{}, Volatile: []string{}, Lacks: []string{}}
 		if t.RecordType, err = chooseRecordType(connector.Name, connector.Serves(target), *recordType); err != nil {
 			return err
 		}
@@ -142,7 +145,7 @@ type tryOptions struct {
 	pages int
 }
 
-// fetch reads pages into t. Requests are traced from wherever the engine makes them.
+// fetch reads pages into t, twice. Requests are traced from wherever the engine makes them.
 func (t *trial) fetch(ctx context.Context, c *providers.Connector, target providers.Target, o tryOptions) error {
 	var mu sync.Mutex
 	client, err := c.Open(target, providers.Options{HTTP: o.guard.PollClient(), Trace: func(e providers.Exchange) {
@@ -153,6 +156,24 @@ func (t *trial) fetch(ctx context.Context, c *providers.Connector, target provid
 	if err != nil {
 		return err
 	}
+	info, _ := client.Stream(t.RecordType)
+	t.Lacks = lacking(c, info)
+	seen, err := newReadings(info)
+	if err != nil {
+		return err
+	}
+	if err := t.read(ctx, client, o.pages, seen); err != nil {
+		return err
+	}
+	if err := seen.again(ctx, client, t.RecordType, t.Pages); err != nil {
+		return err
+	}
+	t.Volatile = seen.volatile()
+	return t.lookUp(ctx, client, info, seen)
+}
+
+// read is the first reading.
+func (t *trial) read(ctx context.Context, client *providers.Client, pages int, seen *readings) error {
 	found, ids := newShapes(), map[string]bool{}
 	for page, err := range client.List(ctx, t.RecordType, providers.ListOptions{}) {
 		if err != nil {
@@ -164,14 +185,51 @@ func (t *trial) fetch(ctx context.Context, c *providers.Connector, target provid
 			if err := found.add(r.Raw); err != nil {
 				return err
 			}
+			if err := seen.first(r); err != nil {
+				return err
+			}
 		}
 		t.Records, t.IDs, t.Shape = found.records, len(ids), found.sorted()
-		if t.Pages == o.pages {
+		if t.Pages == pages {
 			return nil
 		}
 	}
 	t.Complete = true
 	return nil
+}
+
+// lookUp asks for one record by its id, and for one that there can't be.
+func (t *trial) lookUp(ctx context.Context, client *providers.Client, info providers.StreamInfo, seen *readings) error {
+	if !info.Confirms || seen.id == "" {
+		return nil
+	}
+	there, err := client.Exists(ctx, t.RecordType, seen.id)
+	if err != nil {
+		return err
+	}
+	other, err := client.Exists(ctx, t.RecordType, seen.id+"0x0")
+	if err == nil && (!there || other) {
+		err = errors.New("the connector's record request doesn't tell a listed record from one that isn't there: check record")
+	}
+	if e, ok := errors.AsType[*providers.Error](err); ok && e.Kind == providers.Protocol {
+		return nil // an id that can't be one is refused: that tells them apart, too
+	}
+	return err
+}
+
+// lacking is what the connector doesn't say of a stream, and what follows.
+func lacking(c *providers.Connector, info providers.StreamInfo) []string {
+	lacks := []string{}
+	if !info.Since {
+		lacks = append(lacks, "since, with proven: true: every poll lists everything")
+	}
+	if !info.Confirms {
+		lacks = append(lacks, "record: a deletion is believed when a record is missing from two listings")
+	}
+	if l := c.Limits(); l.Requests == 0 && len(l.Quotas) == 0 {
+		lacks = append(lacks, "limits: only what the provider's answers say slows polls down")
+	}
+	return lacks
 }
 
 func (t trial) describe(w io.Writer) {
@@ -188,6 +246,15 @@ func (t trial) describe(w io.Writer) {
 	}
 	for _, s := range t.Shape {
 		writeRow(w, []string{s.Path, strings.Join(s.Types, " "), fmt.Sprintf("%d of %d", s.Records, t.Records)})
+	}
+	for _, path := range t.Volatile {
+		fmt.Fprintf(w, "\n%s changed between two readings: if it always does, ignore it", path)
+	}
+	for _, lack := range t.Lacks {
+		fmt.Fprintf(w, "\nthe connector has no %s", lack)
+	}
+	if len(t.Volatile)+len(t.Lacks) > 0 {
+		fmt.Fprintln(w)
 	}
 	end := "more may follow"
 	switch {

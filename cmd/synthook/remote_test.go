@@ -58,7 +58,7 @@ func TestChangeBecomesWebhook(t *testing.T) {
 	}
 	i.ok("event list --record-id "+created.RecordID, created.ID, "hris_employees.created")
 	i.comes("event show "+created.ID, "answered 204")
-	i.ok("event show "+created.ID, hook.ID, "delivered")
+	i.ok("event show "+created.ID, hook.ID, "delivered", "found by poll:", " records", ", 0 bytes")
 
 	dry := decode[api.ReplayResult](t, i.run("replay", "--since", "1h", "--dry-run", "--json"))
 	if dry.Events != 2 || !dry.DryRun {

@@ -35,8 +35,10 @@ type Provider struct {
 	Dir  string // of the files
 	Host string // the account's
 	// Alter changes the answer to a request, or gives another; nil: none. n counts the
-	// requests from 1.
+	// requests from 1. It is called for one request at a time.
 	Alter func(r *http.Request, n int, a *Answer)
+
+	altering sync.Mutex
 
 	mu    sync.Mutex
 	n     int
@@ -74,7 +76,9 @@ func (p *Provider) RoundTrip(r *http.Request) (*http.Response, error) {
 	p.asked = append(p.asked, Asked(r, string(body)))
 	p.mu.Unlock()
 	if p.Alter != nil {
+		p.altering.Lock()
 		p.Alter(r, n, &a)
+		p.altering.Unlock()
 	}
 	return &http.Response{
 		StatusCode: a.Status, Status: strconv.Itoa(a.Status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,

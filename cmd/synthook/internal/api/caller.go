@@ -91,8 +91,8 @@ func (a *API) audited(ctx huma.Context, caller Caller, next func(huma.Context)) 
 // "account created", "stream changed".
 func actionOf(op *huma.Operation, param func(string) string) (action, target string) {
 	var words, ids []string
-	segments := strings.Split(strings.TrimPrefix(op.Path, "/v1/"), "/")
-	for _, s := range segments {
+	segments := strings.SplitSeq(strings.TrimPrefix(op.Path, "/v1/"), "/")
+	for s := range segments {
 		if name, ok := strings.CutPrefix(s, "{"); ok {
 			ids = append(ids, param(strings.TrimSuffix(name, "}")))
 		} else {

@@ -46,6 +46,8 @@ var refusals = map[string][]int{
 	"POST " + streamRoute + "/reject":  {http.StatusConflict},
 	"POST " + streamRoute + "/doctor":  {http.StatusConflict},
 	"POST /v1/replays":                 {http.StatusNotFound},
+	"POST /v1/resyncs":                 {http.StatusNotFound},
+	"POST " + reconciliationsPath:      {http.StatusNotFound},
 }
 
 // parameters says what those are that the routes leave unexplained.
@@ -62,7 +64,7 @@ var topics = []*huma.Tag{
 	{Name: "schedules", Description: "Intervals of record types, and what they cost and buy."},
 	{Name: "webhooks", Description: "Subscribers, and their signing secrets."},
 	{Name: "events", Description: "The event log."},
-	{Name: "replays", Description: "Sending events of the log again."},
+	{Name: "replays", Description: "Sending events of the log again, or the present state of streams."},
 	{Name: "projects", Description: "Tenants, and their API keys."},
 	{Name: "audit", Description: "Who changed what."},
 	{Name: "service", Description: "How the service is."},
@@ -73,6 +75,8 @@ func topicOf(path string) string {
 	switch {
 	case strings.Contains(path, "/streams"):
 		return "streams"
+	case path == "/v1/resyncs" || strings.HasPrefix(path, reconciliationsPath):
+		return "replays"
 	case path == "/v1/tune":
 		return "schedules"
 	case !strings.HasPrefix(path, "/v1/"):

@@ -8,6 +8,7 @@ import (
 
 	"github.com/synthook/synthook/dispatch"
 	"github.com/synthook/synthook/hashstore"
+	"github.com/synthook/synthook/poller"
 )
 
 // longestWait bounds how long a listing of events waits for one.
@@ -41,9 +42,31 @@ func (a *API) eventRoutes() {
 				return Event{}, err
 			}
 			shown := showEvent(e)
-			shown.Deliveries, err = a.deliveries(ctx, e)
+			if shown.Poll, err = a.pollOf(ctx, e); err == nil {
+				shown.Deliveries, err = a.deliveries(ctx, e)
+			}
 			return shown, err
 		})
+}
+
+// pollOf is the poll that found an event; nil: none did, or it is not on record any more.
+func (a *API) pollOf(ctx context.Context, e hashstore.Event) (*Poll, error) {
+	if e.PollID == 0 {
+		return nil, nil
+	}
+	stream, err := a.Streams.Get(ctx, projectOf(ctx), e.AccountID, e.RecordType)
+	if errors.Is(err, poller.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	polls, err := a.Streams.Polls(ctx, stream.ID, e.PollID+1, 1)
+	if err != nil || len(polls) == 0 || polls[0].ID != e.PollID {
+		return nil, err
+	}
+	shown := showPoll(polls[0])
+	return &shown, nil
 }
 
 func (a *API) listEvents(ctx context.Context, in *eventQuery) (Page[Event], error) {

@@ -18,8 +18,8 @@ import (
 const reconciliationsPath = "/v1/reconciliations"
 
 func (a *API) resyncRoutes() {
-	serve(a, route{pattern: "POST /v1/resyncs", access: forProject, summary: "Send the present state of streams to a webhook, as created events"}, a.resync)
-	serve(a, route{pattern: "POST " + reconciliationsPath, access: forProject, summary: "Begin a reconciliation: hand in ids next, then start it", status: http.StatusCreated},
+	create(a, route{pattern: "POST /v1/resyncs", access: forProject, summary: "Send the present state of streams to a webhook, as created events"}, a.resync)
+	create(a, route{pattern: "POST " + reconciliationsPath, access: forProject, summary: "Begin a reconciliation: hand in ids next, then start it", status: http.StatusCreated},
 		func(ctx context.Context, in *struct{ Body NewReconciliation }) (Replay, error) {
 			n := in.Body
 			stream, err := a.Streams.Get(ctx, projectOf(ctx), n.AccountID, n.RecordType)

@@ -47,7 +47,11 @@ func (a *API) secretRoutes() {
 
 func (a *API) rotationRoutes() {
 	serve(a, route{pattern: "GET /v1/webhooks/{webhook_id}/secrets", access: forProject, summary: "List a webhook's secrets and where they stand, without their texts"},
-		func(ctx context.Context, in *WebhookPath) (Page[WebhookSecret], error) {
+		func(ctx context.Context, in *struct {
+			WebhookPath
+			Listing
+		}) (Page[WebhookSecret], error) {
+			// A few: always one page.
 			found, err := a.Webhooks.Secrets(ctx, projectOf(ctx), in.WebhookID)
 			return pageOf(found, len(found), func(s dispatch.SecretStanding) WebhookSecret {
 				return WebhookSecret{ID: s.ID, State: string(s.State), CreatedAt: s.CreatedAt, ExpiresAt: optional(s.ExpiresAt)}

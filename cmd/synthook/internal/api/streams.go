@@ -62,7 +62,10 @@ func (a *API) stream(ctx context.Context, in *StreamPath) (Stream, error) {
 	return StreamOf(s), err
 }
 
-func (a *API) volatileFields(ctx context.Context, in *StreamPath) (Page[VolatileField], error) {
+func (a *API) volatileFields(ctx context.Context, in *struct {
+	StreamPath
+	Listing
+}) (Page[VolatileField], error) {
 	s, err := a.Streams.Get(ctx, projectOf(ctx), in.AccountID, in.RecordType)
 	if err != nil {
 		return Page[VolatileField]{}, err

@@ -356,6 +356,7 @@ type Event struct {
 	PollID     int64           `json:"poll_id,omitempty"`
 	Fields     []string        `json:"changed_fields,omitempty" doc:"Names, never values; absent where they are not known."`
 	Details    json.RawMessage `json:"details,omitempty"`
+	Poll       *Poll           `json:"poll,omitempty" doc:"The one that found it, while it is on record; only of a single event."`
 	Deliveries []Delivery      `json:"deliveries,omitempty" doc:"Only of a single event."`
 }
 

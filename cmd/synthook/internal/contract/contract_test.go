@@ -122,25 +122,26 @@ func ask[T any](p *proxy, method, path string, body any) T {
 // call makes a call as it is, with headers, and wants a status.
 func (p *proxy) call(status int, method, path string, body any, headers ...string) http.Header {
 	p.t.Helper()
-	var content io.Reader
-	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		content = bytes.NewReader(text)
+	if body == nil {
+		return p.send(status, method, path, "", nil, headers...)
 	}
-	request, err := http.NewRequestWithContext(p.t.Context(), method, p.url+path, content)
+	text, err := json.Marshal(body)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	request.Header.Set("Authorization", "Bearer "+servicetest.AdminKey)
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
+	return p.send(status, method, path, "application/json", bytes.NewReader(text), headers...)
+}
+
+func (p *proxy) send(status int, method, path, kind string, body io.Reader, headers ...string) http.Header {
+	p.t.Helper()
+	request, err := http.NewRequestWithContext(p.t.Context(), method, p.url+path, body)
+	if err != nil {
+		p.t.Fatal(err)
 	}
-	for _, h := range headers {
-		name, value, _ := strings.Cut(h, ": ")
-		request.Header.Set(name, value)
+	for _, h := range append([]string{"Authorization: Bearer " + servicetest.AdminKey, "Content-Type: " + kind}, headers...) {
+		if name, value, _ := strings.Cut(h, ": "); value != "" {
+			request.Header.Set(name, value)
+		}
 	}
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {

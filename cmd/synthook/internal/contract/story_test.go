@@ -3,6 +3,7 @@ package contract
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ func TestConformance(t *testing.T) {
 	pollAndDecide(p, account, provider)
 	readEvents(p)
 	replay(p, webhook)
+	resync(p, webhook, account, provider)
 	conditions(p, account, endpoint.URL)
 	leave(p, account, webhook)
 
@@ -64,7 +66,10 @@ func subscribe(p *proxy, url string) api.Webhook {
 	ask[api.Webhook](p, http.MethodPatch, path, api.WebhookUpdate{Events: &events})
 	ask[api.WebhookTest](p, http.MethodPost, path+"/test", nil)
 	ask[api.Webhook](p, http.MethodPost, path+"/secrets", api.SecretRotation{})
+	list[api.WebhookSecret](p, path+"/secrets")
+	ask[api.SecretVerification](p, http.MethodPost, path+"/secrets/verify", nil)
 	ask[api.Webhook](p, http.MethodPost, path+"/secrets/activate", api.SecretActivation{Overlap: "1h"})
+	ask[api.Webhook](p, http.MethodPost, path+"/secrets/retire", nil)
 	ask[api.Webhook](p, http.MethodGet, path+"/secret", nil)
 	ask[api.Webhook](p, http.MethodPost, path+"/disable", nil)
 	ask[api.Webhook](p, http.MethodPost, path+"/enable", nil)
@@ -105,7 +110,7 @@ func pollAndDecide(p *proxy, account api.Account, provider *servicetest.Provider
 	schedule, percent := "2h", 20
 	ask[api.Stream](p, http.MethodPatch, stream, api.StreamUpdate{Schedule: &schedule, QuarantineThreshold: &percent})
 	ask[api.Diagnosis](p, http.MethodPost, stream+"/doctor", nil)
-	ask[any](p, http.MethodGet, stream+"/volatile-fields", nil)
+	ask[api.Page[api.VolatileField]](p, http.MethodGet, stream+"/volatile-fields?limit=10", nil)
 	ask[api.RecordTypeSchedule](p, http.MethodPut, "/v1/schedules/employees", api.RecordTypeSchedule{RecordType: "employees", Schedule: "3h"})
 	list[api.RecordTypeSchedule](p, "/v1/schedules")
 	ask[api.Tuning](p, http.MethodGet, "/v1/tune?budget=100%2Fh&per_stream=true", nil)
@@ -145,9 +150,27 @@ func replay(p *proxy, webhook api.Webhook) {
 		p.t.Fatalf("replays: %+v, %+v", counted, made)
 	}
 	list[api.Replay](p, "/v1/replays")
+	ask[api.Replay](p, http.MethodGet, "/v1/replays/"+made.Replays[0].ID, nil)
 	ask[api.Replay](p, http.MethodDelete, "/v1/replays/"+made.Replays[0].ID, nil)
 	p.call(http.StatusNotFound, http.MethodPost, "/v1/replays", api.NewReplay{WebhookID: "nobody"})
 	p.call(http.StatusNotFound, http.MethodDelete, "/v1/replays/nobody", nil)
+}
+
+func resync(p *proxy, webhook api.Webhook, account api.Account, provider *servicetest.Provider) {
+	provider.Set("9", "Dora")
+	ask[api.PollResult](p, http.MethodPost, "/v1/accounts/"+account.ID+"/streams/employees/poll?wait=true", nil)
+	sent := ask[api.ReplayResult](p, http.MethodPost, "/v1/resyncs", api.NewResync{WebhookID: webhook.ID, RecordType: "employees"})
+	if len(sent.Replays) != 1 {
+		p.t.Errorf("resync: %+v", sent)
+	}
+	p.call(http.StatusNotFound, http.MethodPost, "/v1/resyncs", api.NewResync{WebhookID: webhook.ID, RecordType: "candidates"})
+	begun := ask[api.Replay](p, http.MethodPost, "/v1/reconciliations", api.NewReconciliation{WebhookID: webhook.ID, AccountID: account.ID, RecordType: "employees"})
+	path := "/v1/reconciliations/" + begun.ID
+	p.send(http.StatusOK, http.MethodPost, path+"/ids", "text/plain", strings.NewReader("8\n9\n"))
+	found := ask[api.Reconciliation](p, http.MethodPost, path+"/start", api.ReconciliationStart{DryRun: true})
+	if found.Deleted != 1 || found.Created != 0 {
+		p.t.Errorf("reconciled: %+v", found)
+	}
 }
 
 // conditions are what headers ask for.

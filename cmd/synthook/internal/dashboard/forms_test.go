@@ -1,6 +1,7 @@
 package dashboard_test
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -24,9 +25,7 @@ func TestWebhookSettings(t *testing.T) {
 			"concurrency": {"4"}, "rate_limit": {"2.5"}, "unordered": {"1"},
 		}
 		bad := url.Values{}
-		for name, values := range form {
-			bad[name] = values
-		}
+		maps.Copy(bad, form)
 		bad["concurrency"] = []string{"four"}
 		v.post("/webhooks/"+hook.ID+"/edit", bad)
 		v.expect(http.StatusUnprocessableEntity, "must be a whole number", "four", "/new", "jobTitle")

@@ -156,7 +156,7 @@ func newVisitor(t testing.TB, r *servicetest.Rig) *visitor {
 func (v *visitor) login(key string) {
 	v.t.Helper()
 	v.post("/login", url.Values{"key": {key}})
-	for _, part := range strings.Split(v.body, `"`) {
+	for part := range strings.SplitSeq(v.body, `"`) {
 		if strings.HasPrefix(part, "/assets/") {
 			v.assets += v.peek(part)
 		}

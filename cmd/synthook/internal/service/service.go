@@ -24,6 +24,7 @@ import (
 	"github.com/synthook/synthook/cmd/synthook/internal/once"
 	"github.com/synthook/synthook/cmd/synthook/internal/settings"
 	"github.com/synthook/synthook/cmd/synthook/internal/tally"
+	"github.com/synthook/synthook/cmd/synthook/internal/trace"
 	"github.com/synthook/synthook/dispatch"
 	"github.com/synthook/synthook/hashstore"
 	"github.com/synthook/synthook/migrations"
@@ -62,8 +63,9 @@ type Service struct {
 	listener   net.Listener
 	once       *once.Keeper
 	metrics    *metrics.Metrics
-	scraped    net.Listener // where the metrics are served to everybody; nil: nowhere
-	wake       func()       // whoever waits for events
+	traces     *trace.Exporter // nil: nobody is told
+	scraped    net.Listener    // where the metrics are served to everybody; nil: nowhere
+	wake       func()          // whoever waits for events
 	parts      []*part
 }
 
@@ -102,6 +104,9 @@ func Start(ctx context.Context, o Options) (_ *Service, err error) {
 		return nil, err
 	}
 	s.parts = []*part{{name: "api", run: s.serve}, {name: "poller", run: s.poller.Run}, {name: "dispatcher", run: s.dispatcher.Run}, {name: "cleaner", run: s.clean}, {name: "tally", run: s.tally.Run}}
+	if s.traces != nil {
+		s.parts = append(s.parts, &part{name: "traces", run: s.traces.Run})
+	}
 	if s.scraped != nil {
 		s.parts = append(s.parts, &part{name: "metrics", run: s.serveMetrics})
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/synthook/synthook/cmd/synthook/internal/metrics"
 	"github.com/synthook/synthook/dispatch"
 	"github.com/synthook/synthook/hashstore"
+	"github.com/synthook/synthook/poller"
 )
 
 // MetricsAddr is the host:port that serves the metrics to everybody; "": none does.
@@ -19,6 +20,20 @@ func (s *Service) MetricsAddr() string {
 		return ""
 	}
 	return s.scraped.Addr().String()
+}
+
+func (s *Service) onPoll(r poller.Report) {
+	s.metrics.Poll(r)
+	if s.traces != nil {
+		s.traces.Poll(r)
+	}
+}
+
+func (s *Service) onAttempt(r dispatch.Report) {
+	s.metrics.Attempt(r)
+	if s.traces != nil {
+		s.traces.Attempt(r)
+	}
 }
 
 // state reads what the metrics show of the database.

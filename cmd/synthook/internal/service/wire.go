@@ -17,6 +17,7 @@ import (
 	"github.com/synthook/synthook/cmd/synthook/internal/netguard"
 	"github.com/synthook/synthook/cmd/synthook/internal/once"
 	"github.com/synthook/synthook/cmd/synthook/internal/tally"
+	"github.com/synthook/synthook/cmd/synthook/internal/trace"
 	"github.com/synthook/synthook/dispatch"
 	"github.com/synthook/synthook/hashstore"
 	"github.com/synthook/synthook/migrations"
@@ -44,16 +45,19 @@ func (s *Service) wire(ctx context.Context, o Options, k *keys.Keys) (err error)
 	}
 	s.store.OnAppend = s.wake
 	s.metrics = metrics.New(metrics.Options{Version: o.Version, State: s.state, Logger: s.log})
+	if s.settings.OTLPEndpoint != "" {
+		s.traces = trace.New(s.settings.OTLPEndpoint, o.Version, s.log)
+	}
 	polling := poller.Config{
 		DB: s.db.DB, Store: s.store, Catalog: catalog, Sealer: k.Sealer, HTTP: guard.PollClient(), Logger: s.log,
-		CheckURL: guard.CheckURL, Wake: func() { s.poller.Wake() }, OnPoll: s.metrics.Poll, OnSilence: s.metrics.Silence,
+		CheckURL: guard.CheckURL, Wake: func() { s.poller.Wake() }, OnPoll: s.onPoll, OnSilence: s.metrics.Silence,
 		MinInterval: s.settings.MinInterval, Concurrency: s.settings.PollConcurrency, ConfirmDelay: o.ConfirmDelay,
 	}
 	s.poller = poller.New(polling)
 	log, records, agent := eventlog.Log{Store: s.store}, eventlog.Records{Store: s.store}, "synthook/"+o.Version
 	s.dispatcher = dispatch.New(dispatch.Config{
 		DB: s.db.DB, Log: log, Records: records, HTTP: guard.DeliveryClient(), Sealer: k.Sealer, Logger: s.log,
-		UserAgent: agent, Refused: netguard.Refused, OnAttempt: s.metrics.Attempt, NoticeURL: s.settings.OperatorURL,
+		UserAgent: agent, Refused: netguard.Refused, OnAttempt: s.onAttempt, NoticeURL: s.settings.OperatorURL,
 	})
 	s.webhooks = dispatch.NewWebhooks(dispatch.WebhooksConfig{
 		DB: s.db.DB, Log: log, Records: records, Sealer: k.Sealer, Names: catalog.EventNames, Check: guard.CheckURL, Changed: s.dispatcher.Refresh,

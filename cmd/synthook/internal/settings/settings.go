@@ -33,6 +33,7 @@ type Settings struct {
 	AttemptRetention     time.Duration // age at which attempts are forgotten; 0: never
 	OperatorURL          string        // told of webhooks that were disabled by their endpoints; "": nobody is
 	ShutdownTimeout      time.Duration // longest time that an orderly end may take
+	OTLPEndpoint         string        // base URL of an OpenTelemetry collector; "": no traces
 	LogLevel             zerolog.Level
 	LogFormat            string // json or console
 
@@ -103,6 +104,7 @@ func table(s *Settings) []Setting {
 		{"attempt-retention", Service, "720h", "a duration of at least 1h, such as 720h; 0 keeps everything", "Age at which delivery attempts are forgotten", false, retentionValue{&s.AttemptRetention}},
 		{"operator-url", Service, "", "an http:// or https:// URL", "URL that is told of webhooks that were disabled by their endpoints", false, endpointValue{&s.OperatorURL}},
 		{"shutdown-timeout", Service, "20s", "a duration of at least 1s, such as 20s", "Longest time that an orderly end may take", false, durationValue{&s.ShutdownTimeout, time.Second}},
+		{"otlp-endpoint", Service, "", "a URL, such as http://localhost:4318", "OpenTelemetry collector that is told of polls and deliveries (OTLP over HTTP)", false, optionalValue{urlValue{&s.OTLPEndpoint}}},
 		{"log-level", Service, "info", "trace, debug, info, warn or error", "Least level that is logged", false, levelValue{&s.LogLevel}},
 		{"log-format", Service, "json", "json or console", "Form of the log on standard error", false, choiceValue{&s.LogFormat, []string{"json", "console"}}},
 

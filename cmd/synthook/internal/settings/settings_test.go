@@ -31,7 +31,7 @@ func TestEverySettingByFlagAndVariable(t *testing.T) {
 	examples := map[string]string{
 		"database-url": "other.db", "listen": ":9090", "metrics-listen": "127.0.0.1:9091", "master-key": strings.Repeat("k", 32), "admin-key": "administrator",
 		"allow-private-networks": "true", "allow-network": "10.1.0.0/16,::1,*.corp.example.com", "outbound-proxy": "http://proxy.example:3128", "ca-file": "ca.pem", "connectors": "connectors", "min-interval": "30s", "poll-concurrency": "3",
-		"event-retention": "48h0m0s", "attempt-retention": "0s", "operator-url": "https://ops.example/hooks", "shutdown-timeout": "5s", "log-level": "debug", "log-format": "console",
+		"event-retention": "48h0m0s", "attempt-retention": "0s", "operator-url": "https://ops.example/hooks", "shutdown-timeout": "5s", "otlp-endpoint": "http://collector.example:4318", "log-level": "debug", "log-format": "console",
 		"server": "https://synthook.example", "api-key": "shk_x", "project": "acme",
 	}
 	table := settings.Table()

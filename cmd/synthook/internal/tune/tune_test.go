@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// any draws streams of every kind.
+// drawStreams draws streams of every kind.
 func drawStreams(t *rapid.T) (streams []Stream) {
 	for i := range rapid.IntRange(1, 12).Draw(t, "streams") {
 		s := Stream{
