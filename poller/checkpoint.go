@@ -34,6 +34,7 @@ type checkpoints struct {
 	at      time.Time // the last one
 	records int       // of the listing then
 	seq     int       // of its segments
+	created int       // records that the listing has added to what is known
 	lost    bool      // a page could not be gone on behind: the listing can't be taken up any more
 }
 
@@ -44,6 +45,7 @@ type position struct {
 	Pages    int       `json:"pages"`
 	Records  int       `json:"records"`
 	Capacity int       `json:"capacity"`
+	Created  int       `json:"created"`
 	Seq      int       `json:"seq"`
 	Began    time.Time `json:"began"` // by the provider's clock; zero: it does not tell
 }
@@ -120,7 +122,7 @@ func (a *attempt) takeUp(ctx context.Context) (*walk, error) {
 	if p.Pages > 0 {
 		if err = a.restore(ctx, w, p); err == nil {
 			w.resumed = true
-			a.kept = checkpoints{at: time.Now(), records: p.Records, seq: p.Seq}
+			a.kept = checkpoints{at: time.Now(), records: p.Records, seq: p.Seq, created: p.Created}
 			a.seen.begin(started.UTC(), resumed+1, w)
 			return w, nil
 		}
@@ -188,6 +190,10 @@ func (a *attempt) checkpoint(ctx context.Context, w *walk, resume string) error 
 	a.result.Pages, a.result.Records = w.pages, w.records
 	keep := func(ctx context.Context, tx *sql.Tx) error { return a.keep(ctx, tx, w, next, resume) }
 	d, err := a.compareEarly(ctx, w)
+	if d != nil {
+		created, _, _ := d.Counts()
+		next.created += created
+	}
 	switch {
 	case err != nil:
 		return err
@@ -272,7 +278,7 @@ func changes(d difference) iter.Seq2[diff.Op, hashstore.Item] {
 
 // keep writes what was listed since the last checkpoint, and where to go on.
 func (a *attempt) keep(ctx context.Context, tx *sql.Tx, w *walk, next checkpoints, resume string) error {
-	p := position{Resume: resume, Walk: 1, Pages: w.pages, Records: w.records, Capacity: w.capacity, Seq: next.seq, Began: w.began}
+	p := position{Resume: resume, Walk: 1, Pages: w.pages, Records: w.records, Capacity: w.capacity, Created: next.created, Seq: next.seq, Began: w.began}
 	if w.first != nil {
 		p.Walk = 2
 	}

@@ -100,9 +100,9 @@ func (a *attempt) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f := a.find
+	f, known := a.find, a.state.Records-a.kept.created // what the listing itself has added proves nothing
 	f.fields = changedFieldsOf(d)
-	f.difference, f.listed, f.onePage, f.known = a.sift(d, a.before), a.result.Records, w.onePage(a.state.Records), a.state.Records
+	f.difference, f.listed, f.onePage, f.known = a.sift(d, a.before), a.result.Records, w.onePage(known), known
 	for item := range d.Missing() {
 		if w.said[item.ID] {
 			f.gone = append(f.gone, item.Place) // by place, as Missing is

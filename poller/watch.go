@@ -11,7 +11,8 @@ import (
 type Report struct {
 	AccountID, Provider, RecordType string
 
-	// Outcome is one of unchanged, baseline, changed, rebased, suspected, quarantined; of
+	// Outcome is one of unchanged, not_modified, baseline, changed, rebased, suspected,
+	// quarantined, relisting (too many changes alone: a complete listing follows); of
 	// polls that did not get to their end failed, throttled, needs_attention, conflict;
 	// dropped where nothing was written.
 	Outcome   string

@@ -44,6 +44,7 @@ type world struct {
 	foreign  bool                 // answers with another customer's list
 	walks    []*sight             // of the listing under way
 	ended    bool                 // the poll before is done with them
+	resumed  bool                 // the last walk went on where another poll was interrupted
 	asked    map[string]bool      // records asked for since the poll began: is it there?
 	client   *providers.Client
 	poisoned bool // the client was told to be silent for long
@@ -192,7 +193,7 @@ func (w *world) Exists(ctx context.Context, recordType, id string) (bool, error)
 func (w *world) List(ctx context.Context, recordType string, o providers.ListOptions) iter.Seq2[providers.Page, error] {
 	return func(yield func(providers.Page, error) bool) {
 		s := w.now()
-		if o.Resume == "" {
+		if w.resumed = o.Resume != ""; !w.resumed {
 			s = w.look(!o.Since.IsZero())
 		}
 		s.failed = true // until it has ended
