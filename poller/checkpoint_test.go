@@ -150,6 +150,26 @@ func TestCheckpointsTell(t *testing.T) {
 	})
 }
 
+// A poll whose checkpoints have told all there was is on record as complete.
+func TestCheckpointsThatToldEverything(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.people.staff(100)
+		a := r.lab(nil)
+		r.poll(a)
+		r.people.rename("3", "renamed")
+		if got, err := r.keeping().Poll(t.Context(), r.stream(a).ID); err != nil || !got.Complete || got.Updated != 1 || got.Events != 1 {
+			t.Fatal(got, err)
+		}
+		polls, err := r.streams.Polls(t.Context(), r.stream(a).ID, 0, 10)
+		if err != nil || !polls[0].Complete || polls[0].Error != "" || polls[0].Updated != 1 || polls[0].Number != 2 {
+			t.Errorf("on record: %+v, %v", polls, err)
+		}
+		if s := r.stream(a); s.LastChangeAt.IsZero() || s.Progress != nil {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
 // A first listing is silent however often it is interrupted, in either of its two walks.
 func TestKilledFirstListing(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {

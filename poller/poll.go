@@ -161,7 +161,7 @@ func (a *attempt) judge(ctx context.Context, d *hashstore.Difference, w *walk, f
 	f.gone, f.exist = union(f.gone, said.gone), said.exist
 	a.asked, a.result.Requests = said.asked, a.result.Requests+said.asked
 	decided := f.decide(a.before, a.time())
-	if decided.quiet(a.before) && f.same && !a.relaid {
+	if decided.quiet(a.before) && f.same && !a.relaid && a.pollID == 0 {
 		a.outcome = "unchanged"
 		return a.quieten(ctx, decided.after)
 	}

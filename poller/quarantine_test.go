@@ -267,3 +267,25 @@ func TestNothingToDecide(t *testing.T) {
 		}
 	})
 }
+
+// While a change is held, no poll asks for changes alone and no checkpoint tells any.
+func TestQuarantineHoldsFastPollsAndCheckpoints(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		a, changes := twoSpeeds(t, r)
+		halve(r)
+		if got := r.poll(a); got.Quarantined != 15 {
+			t.Fatalf("%+v", got)
+		}
+		r.people.rename("1", "renamed")
+		changes.items = []map[string]any{{"id": "1", "name": "renamed", "seat": ""}}
+		if got := r.pollChanges(a); got.Incremental || got.Quarantined != 15 || got.Events != 0 {
+			t.Errorf("%+v", got)
+		}
+		r.people.rename("2", "renamed")
+		if got, err := r.keeping().Poll(t.Context(), r.stream(a).ID); err != nil || got.Quarantined != 15 || got.Events != 0 {
+			t.Errorf("%+v, %v", got, err)
+		}
+		var seen int64
+		r.expect(a, &seen)
+	})
+}
