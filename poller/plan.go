@@ -26,7 +26,8 @@ type plan struct {
 	fast      *Schedule // of listings of changes alone; nil: all are complete
 	bound     string    // names all that a listing of the stream depends on
 
-	fields, formerFields *fieldReader // beside canonical and former; nil: no digests of fields are made
+	fields, formerFields *fieldReader      // beside canonical and former; nil: no digests of fields are made
+	quotas               *providers.Budget // has some that restarts don't renew; nil: has none
 }
 
 // hasher makes fingerprints of records.
@@ -50,8 +51,9 @@ func (p *Poller) plan(c *claim) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	budget := p.budget(c, connector)
 	target := providers.Target{BaseURL: c.account.baseURL, Credentials: credentials, PageSize: c.account.pageSize}
-	client, err := p.open(connector, target, providers.Options{HTTP: p.HTTP, UserAgent: p.UserAgent, Budget: p.budget(c, connector), Tokens: p.tokens(c.account.id)})
+	client, err := p.open(connector, target, providers.Options{HTTP: p.HTTP, UserAgent: p.UserAgent, Budget: budget, Tokens: p.tokens(c.account.id)})
 	if err != nil {
 		return nil, fmt.Errorf("open connector: %w", err)
 	}
@@ -72,6 +74,9 @@ func (p *Poller) plan(c *claim) (*plan, error) {
 	pl := &plan{
 		info: info, client: client, canonical: canonical, seal: seal, stream: c.key(), schedule: schedule,
 		recipe: recipeOf(info, rules, key),
+	}
+	if len(connector.Limits().Quotas) > 0 {
+		pl.quotas = budget
 	}
 	if c.changedFields {
 		pl.recipe = pl.recipe.withFields(info.Digests, c.digestPaths)

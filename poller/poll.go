@@ -82,6 +82,12 @@ func (a *attempt) run(ctx context.Context) error {
 	if err := a.prepare(ctx); err != nil {
 		return err
 	}
+	if a.quotas != nil {
+		if err := a.takeUpQuotas(ctx, a.account.id, a.quotas); err != nil {
+			return err
+		}
+		defer a.keepQuotas(ctx, a.account.id, a.quotas)
+	}
 	if a.incremental() {
 		return a.listChanges(ctx)
 	}

@@ -85,6 +85,7 @@ CREATE TABLE accounts (
     state_reason      text        NOT NULL DEFAULT '',
     tokens            bytea,                           -- sealed: what the provider gave for the credentials; NULL: nothing yet
     blocked_until     timestamptz, -- the provider asked for silence until then
+    quotas            text        NOT NULL DEFAULT '', -- JSON: how far the provider's long quotas are used up; '': not yet
     created_at        timestamptz NOT NULL,
     updated_at        timestamptz NOT NULL
 );

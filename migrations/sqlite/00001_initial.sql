@@ -85,6 +85,7 @@ CREATE TABLE accounts (
     state_reason      text      NOT NULL DEFAULT '',
     tokens            blob,                            -- sealed: what the provider gave for the credentials; NULL: nothing yet
     blocked_until     timestamp, -- the provider asked for silence until then
+    quotas            text      NOT NULL DEFAULT '', -- JSON: how far the provider's long quotas are used up; '': not yet
     created_at        timestamp NOT NULL,
     updated_at        timestamp NOT NULL
 );

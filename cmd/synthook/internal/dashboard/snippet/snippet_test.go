@@ -10,6 +10,19 @@ import (
 	"github.com/synthook/synthook/dispatch"
 )
 
+// The guide for consumers shows the very same programs.
+func TestGuideShowsTheSnippets(t *testing.T) {
+	guide, err := os.ReadFile("../../../../../docs/consumers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range All() {
+		if !strings.Contains(string(guide), strings.TrimSpace(s.Code)) {
+			t.Errorf("docs/consumers.md does not show %s as it is", s.File)
+		}
+	}
+}
+
 // Every snippet takes what is genuine and refuses what is not. A language that is not
 // installed is named; Go always is.
 func TestSnippetsVerify(t *testing.T) {
