@@ -50,6 +50,7 @@ func tenants(p *proxy) {
 	project := ask[api.Project](p, http.MethodPost, "/v1/projects", api.NewProject{ID: "acme", Name: "Acme"})
 	ask[api.Project](p, http.MethodGet, "/v1/projects/"+project.ID, nil)
 	list[api.Project](p, "/v1/projects")
+	ask[api.KeyRotation](p, http.MethodPost, "/v1/projects/"+project.ID+"/rotate-key", nil)
 	key := ask[api.APIKey](p, http.MethodPost, "/v1/projects/acme/api-keys", api.NewAPIKey{Name: "backend"})
 	list[api.APIKey](p, "/v1/projects/acme/api-keys")
 	ask[any](p, http.MethodDelete, "/v1/projects/acme/api-keys/"+key.ID, nil)
