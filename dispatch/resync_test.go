@@ -293,7 +293,7 @@ func TestManyIDsAreHandedInByParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const n = 300_000
+	const n = 100_000
 	filler := strings.Repeat("-", 40)
 	_, err = f.webhooks.HandIn(t.Context(), project, replay.ID, func(yield func(string, error) bool) {
 		for i := range n {

@@ -53,7 +53,8 @@ func TestNewsAreReadOnceForAll(t *testing.T) {
 			want += webhooks/2 + webhooks
 			eventually(t, "an event everywhere", arrived)
 		}
-		if n := log.reads.Load() - before; n > 2*rounds {
+		// One that is still busy with the last news reads for itself; each for itself would be 1,200.
+		if n := log.reads.Load() - before; n > 10*rounds {
 			t.Errorf("the log was read %d times for %d commits and %d webhooks", n, rounds, webhooks)
 		}
 		posts := r.accepted()
