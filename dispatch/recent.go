@@ -38,6 +38,7 @@ func (m *Webhooks) Recent(ctx context.Context, projectID, webhookID string, limi
 			break
 		}
 	}
+	slices.SortStableFunc(attempts, func(a, b Attempt) int { return b.At.Compare(a.At) })
 	ids := make([]int64, 0, len(attempts))
 	for _, a := range attempts {
 		ids = append(ids, a.EventID)
@@ -61,7 +62,7 @@ func (m *Webhooks) Recent(ctx context.Context, projectID, webhookID string, limi
 
 func (m *Webhooks) attemptsSince(ctx context.Context, webhookID string, since time.Time, limit int) ([]Attempt, error) {
 	order := ` ORDER BY attempted_at DESC`
-	if !m.store.postgres { // there the rows' own order is that of their age
+	if !m.store.postgres { // there the rows' own order is that of their age, but for those written together
 		order = ` AND id > (SELECT max(id) - 50000 FROM attempts) ORDER BY id DESC`
 	}
 	rows, err := m.store.db.QueryContext(ctx, `
