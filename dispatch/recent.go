@@ -16,7 +16,7 @@ type RecentAttempt struct {
 
 // lookBack are the times within which recent attempts are looked for, one after another
 // until there are enough: attempts are found by their age.
-var lookBack = []time.Duration{time.Minute, 15 * time.Minute, 4 * time.Hour, 48 * time.Hour}
+var lookBack = []time.Duration{time.Minute, 4 * time.Minute, 15 * time.Minute, time.Hour, 4 * time.Hour, 12 * time.Hour, 48 * time.Hour}
 
 // Recent returns a webhook's last attempts of two days, the newest first, at most limit.
 // ErrNotFound.

@@ -37,7 +37,7 @@ import (
 
 // Streams sums up and searches the streams of a project.
 type Streams interface {
-	Health(ctx context.Context, projectID string) ([]poller.TypeHealth, error)
+	Health(ctx context.Context, projectID string) (poller.Health, error)
 	Find(ctx context.Context, projectID string, f poller.StreamFilter) ([]poller.Stream, error)
 }
 

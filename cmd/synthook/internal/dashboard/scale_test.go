@@ -40,7 +40,7 @@ func TestScale(t *testing.T) {
 		pages := map[string]string{
 			"overview": "/", "accounts": "/accounts", "accounts, searched": "/accounts?q=owner+77", "account": "/accounts/" + account,
 			"streams": "/streams", "streams, failing": "/streams?state=failing", "streams, attention": "/streams?state=attention",
-			"stream": "/accounts/" + account + "/streams/employees", "webhooks": "/webhooks", "webhook": hook, "replay, counted": hook + "/replay?event=hris_employees.*",
+			"stream": "/accounts/" + account + "/streams/employees", "webhooks": "/webhooks", "webhook": hook, "webhook, behind": "/webhooks/wh_behind", "replay, counted": hook + "/replay?event=hris_employees.*",
 			"events": "/events", "events of an account": "/events?account=" + account, "events of a record": "/events?record=r77", "events, rare": "/events?event=account.created",
 			"event": event, "providers": "/providers", "add account": "/accounts/new/generic", "settings": "/settings", "tune": "/tune",
 		}
@@ -85,7 +85,8 @@ func fill(t *testing.T, location string, events int) (account string) {
 		}
 	}
 	run(`INSERT INTO projects (id, name, hash_key, created_at) VALUES ('default', 'default', $1, $2)`, []byte{1}, now)
-	run(`INSERT INTO webhooks (id, project_id, url, events, cursor_id, enabled, created_at, updated_at) VALUES ('wh_scale', 'default', 'http://127.0.0.1:1/', '["hris_employees.*"]', 0, false, $1, $1)`, now)
+	run(`INSERT INTO webhooks (id, project_id, url, events, cursor_id, enabled, created_at, updated_at) VALUES
+		('wh_behind', 'default', 'http://127.0.0.1:1/', '["hris_employees.*"]', 0, false, $1, $1), ('wh_scale', 'default', 'http://127.0.0.1:1/', '["hris_employees.*"]', $2, true, $1, $1)`, now, events)
 	run(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
 		INSERT INTO accounts (id, project_id, provider, credentials, origin_owner_name, created_at, updated_at)
 		SELECT 'account-' || i, 'default', 'bamboohr', $2, 'Owner ' || i, $3, $3 FROM n`, events/400, []byte{1}, now)
@@ -93,8 +94,13 @@ func fill(t *testing.T, location string, events int) (account string) {
 		run(`INSERT INTO streams (account_id, record_type, next_poll_at, last_poll_at, last_complete_at, polls, records, failures)
 			SELECT id, $1, $2, $3, $3, 10, 1000, CASE WHEN length(id) = 10 THEN 1 ELSE 0 END FROM accounts`, recordType, now.Add(time.Hour), now.Add(-time.Minute))
 	}
+	step := 20 * time.Hour / time.Duration(events/5)
+	at := fmt.Sprintf(`$2 + i * %d`, step.Microseconds())
+	if db.Pool != nil {
+		at = fmt.Sprintf(`CAST($2 AS timestamptz) + i * interval '%d microseconds'`, step.Microseconds())
+	}
 	run(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
-		INSERT INTO attempts (webhook_id, event_id, attempted_at, duration_ms, status) SELECT 'wh_scale', i, $2, 12, 204 FROM n`, events/5, now.Add(-3*time.Hour))
+		INSERT INTO attempts (webhook_id, event_id, attempted_at, duration_ms, status) SELECT 'wh_scale', 5 * i, `+at+`, 12, 204 FROM n`, events/5, now.Add(-20*time.Hour))
 	log := func(yield func(hashstore.Event) bool) {
 		for i := range events {
 			e := hashstore.Event{
