@@ -89,11 +89,10 @@ func (s *Streams) Health(ctx context.Context, projectID string) (Health, error) 
 		}
 		h.want(id, state, late)
 		return nil
-	}, `SELECT id, record_type, state, late FROM (
-			SELECT s.id, s.record_type, `+stateOf+` AS state, `+s.isLate("$1")+` AS late
-			FROM accounts a JOIN streams s ON s.account_id = a.id LEFT JOIN doubts d ON d.stream_id = s.id
-			WHERE a.project_id = $2) AS streams
-		WHERE late OR state <> '`+StreamOK+`' ORDER BY id`, -lateAfter.Microseconds(), projectID)
+	}, `SELECT s.id, s.record_type, `+stateOf+`, `+s.isLate("$1")+`
+		FROM accounts a JOIN streams s ON s.account_id = a.id LEFT JOIN doubts d ON d.stream_id = s.id
+		WHERE a.project_id = $2 AND (s.failures > 0 OR s.paused OR s.last_complete_at IS NULL OR s.next_poll_at < `+s.after("$1")+` OR a.state <> 'active' OR d.stream_id IS NOT NULL)
+		ORDER BY s.id`, -lateAfter.Microseconds(), projectID)
 }
 
 func (h *Health) want(id int64, state string, late bool) {

@@ -33,8 +33,8 @@ func (p *eventsPage) Filtered() bool {
 }
 
 const (
-	searchWindow = 20_000                // events looked through at once
-	searchTime   = 25 * time.Millisecond // after which no further window is begun
+	searchWindow = 10_000                // events looked through at once
+	searchTime   = 15 * time.Millisecond // after which no further window is begun
 )
 
 func (d *Dashboard) events(w http.ResponseWriter, r *http.Request) error {
