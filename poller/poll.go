@@ -63,6 +63,7 @@ type attempt struct {
 func (p *Poller) poll(ctx context.Context, c *claim) (Result, error) {
 	a := &attempt{Poller: p, claim: c, started: c.time()}
 	c.beat = a.showProgress
+	defer p.Underway.begin(c.streamID, &a.seen)()
 	err := p.underLease(ctx, c, a.run)
 	if err != nil && ctx.Err() == nil && !errors.Is(err, errLeaseLost) {
 		err = a.fail(ctx, err)

@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -45,7 +46,8 @@ type Stream struct {
 	Hidden                                   int      // missing, but there when asked for
 	HiddenSample                             []string // ids of some of them
 	Quarantine                               *Quarantine
-	Progress                                 *Progress // of a complete listing that takes long
+	Polling                                  bool      // a poll is under way
+	Progress                                 *Progress // of its complete listing, or of one that was interrupted
 }
 
 // Quarantine is a change too big to believe, held for a decision.
@@ -153,7 +155,10 @@ func (s *Streams) scan(rows *sql.Rows) (Stream, error) {
 	if err := json.Unmarshal([]byte(hiddenSample), &v.HiddenSample); err != nil {
 		return Stream{}, err
 	}
-	v.Progress = progressOf(started, updated, p, resumable)
+	v.Polling, v.Progress = p.Running, progressOf(started, updated, p, resumable)
+	if here, listing := s.Underway.of(v.ID); here {
+		v.Polling, v.Progress = true, cmp.Or(listing, v.Progress)
+	}
 	v.NextPollAt, v.LastPollAt, v.LastCompleteAt, v.LastChangeAt = next.Time, last.Time, complete.Time, change.Time
 	if q.Since = since.Time; q.Missing+stormed > 0 {
 		v.Quarantine = &q

@@ -157,7 +157,8 @@ type Stream struct {
 	Hidden              int         `json:"hidden" doc:"Missing from the listings, but there when asked for one by one: kept as they are known."`
 	HiddenSample        []string    `json:"hidden_sample,omitempty" doc:"Some of their record ids."`
 	Quarantine          *Quarantine `json:"quarantine,omitempty"`
-	Progress            *Progress   `json:"progress,omitempty" doc:"Of a complete listing that takes long: written down every few seconds. Absent: there is none."`
+	Polling             bool        `json:"polling" doc:"A poll is under way."`
+	Progress            *Progress   `json:"progress,omitempty" doc:"Of a complete listing that is under way, or was interrupted. Of one that another process makes, it is some seconds old. Absent: there is none."`
 }
 
 // Progress is how far a complete listing is.

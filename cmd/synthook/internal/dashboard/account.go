@@ -19,7 +19,7 @@ type accountPage struct {
 	Streams     []streamRow
 	Credentials []credentialField
 	Records     int64
-	Watched     bool              // something is going on: the page follows
+	Mark        string            // what of the streams is shown
 	Open        string            // the form that was refused
 	Wrong       Wrong             // in the open form
 	Typed       map[string]string // in the open form
@@ -80,10 +80,10 @@ func (d *Dashboard) accountPage(w http.ResponseWriter, r *http.Request) (*accoun
 		row := rowOf(s)
 		page.Streams = append(page.Streams, row)
 		page.Records += s.Records
-		page.Watched = page.Watched || row.Busy()
 	}
-	if page.Watched {
-		page.Refresh = 3
+	var busy bool
+	if page.Mark, busy = markOf(page.Streams); busy {
+		page.Refresh = 2
 	}
 	return page, nil
 }
@@ -132,7 +132,7 @@ func (d *Dashboard) pollAccount(w http.ResponseWriter, r *http.Request, id strin
 			return err
 		}
 	}
-	return d.done(w, r, frame.Path("accounts", id), frame.Notice{Tone: "ok", Text: "All its streams are polled now."})
+	return d.done(w, r, frame.Path("accounts", id), frame.Notice{Tone: "ok", Text: "A poll of all its streams is requested."})
 }
 
 func (d *Dashboard) replaceCredentials(w http.ResponseWriter, r *http.Request, id string) error {

@@ -179,6 +179,8 @@ func (d *Dashboard) routes() {
 
 	d.page("GET /{$}", d.overview)
 	d.page("GET /live", d.live)
+	d.page("GET /watch/{account}", d.watch)
+	d.page("GET /watch/{account}/{type}", d.watch)
 
 	d.page("GET /accounts", d.accounts)
 	d.page("GET /accounts/new", d.chooseProvider)

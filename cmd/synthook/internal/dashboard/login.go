@@ -199,7 +199,7 @@ func (d *Dashboard) find(r *http.Request) (session.Session, error) {
 
 func toLogin(w http.ResponseWriter, r *http.Request) {
 	target := "/login"
-	if r.Method == http.MethodGet && r.URL.Path != "/" && r.URL.Path != "/live" {
+	if r.Method == http.MethodGet && r.URL.Path != "/" && r.URL.Path != "/live" && !strings.HasPrefix(r.URL.Path, "/watch/") {
 		target += "?next=" + urlEscape(r.URL.RequestURI())
 	}
 	http.Redirect(w, r, target, http.StatusSeeOther)

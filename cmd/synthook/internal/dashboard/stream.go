@@ -20,6 +20,7 @@ import (
 type streamPage struct {
 	frame.Frame
 	Stream    streamRow
+	Mark      string // what of it is shown
 	Account   api.Account
 	Polls     []api.Poll // newest first
 	Next      string
@@ -138,8 +139,9 @@ func (d *Dashboard) streamPage(w http.ResponseWriter, r *http.Request) (*streamP
 		}
 	}
 	page.Frame = d.frameOf(w, r, "streams", frame.Words(s.RecordType)+" of "+nameOf(page.Account.OriginOwnerName, s.AccountID))
-	if page.Stream.Busy() {
-		page.Refresh = 3
+	var busy bool
+	if page.Mark, busy = markOf([]streamRow{page.Stream}); busy {
+		page.Refresh = 2
 	}
 	return page, nil
 }
@@ -184,7 +186,7 @@ func (d *Dashboard) changeStream(w http.ResponseWriter, r *http.Request) error {
 	paused := true
 	switch r.PathValue("action") {
 	case "poll":
-		return act("poll", "Polled now: "+frame.Words(recordType)+".")
+		return act("poll", "A poll of "+frame.Words(recordType)+" is requested.")
 	case "approve":
 		return act("approve", "Approved. The stream is polled now; what is still missing is deleted and told.")
 	case "reject":

@@ -1,12 +1,15 @@
 package dashboard
 
 import (
+	"fmt"
 	"html/template"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/chart"
@@ -58,6 +61,47 @@ func (s streamRow) From() string {
 func (s streamRow) Busy() bool {
 	polled := s.State != poller.StreamPaused && s.State != poller.StreamNeedsAttention
 	return polled && s.NextPollAt != nil && time.Until(*s.NextPollAt) < 0
+}
+
+// Under says how far the poll under way is, "" where that is not known (yet).
+func (s streamRow) Under() string {
+	p := s.Progress
+	if p == nil {
+		return ""
+	}
+	text := frame.Plural(p.Pages, "page") + ", " + frame.Plural(p.Records, "record")
+	if p.Total != nil {
+		text += " of " + frame.Number(*p.Total)
+	}
+	if p.RemainingSeconds != nil && *p.RemainingSeconds > 9 {
+		text += ", about " + frame.Duration(time.Duration(*p.RemainingSeconds)*time.Second) + " left"
+	}
+	return text
+}
+
+// Found says what came of the last poll.
+func (s streamRow) Found() string {
+	switch {
+	case s.LastPollAt == nil:
+		return ""
+	case s.Failures > 0:
+		return "failed"
+	case s.LastChangeAt != nil && !s.LastChangeAt.Before(*s.LastPollAt):
+		return "found changes"
+	}
+	return "nothing new"
+}
+
+// markOf stands for all that pages show of polls of some streams: it differs when that has
+// moved on. busy says that it will soon.
+func markOf(rows []streamRow) (mark string, busy bool) {
+	var h xxhash.Digest
+	h.Reset()
+	for _, s := range rows {
+		busy = busy || s.Busy() || s.Polling
+		fmt.Fprint(&h, s.RecordType, s.State, s.Busy(), s.Polling, s.Under(), s.Polls, s.LastPollAt, s.LastError, "\n")
+	}
+	return strconv.FormatUint(h.Sum64(), 36), busy
 }
 
 // gaugeOf draws the age of what is known of a stream against its interval.
