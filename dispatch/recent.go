@@ -66,11 +66,11 @@ func (m *Webhooks) attemptsSince(ctx context.Context, webhookID string, since ti
 		order = ` AND id > (SELECT max(id) - 50000 FROM attempts) ORDER BY id DESC`
 	}
 	rows, err := m.store.db.QueryContext(ctx, `
-		SELECT webhook_id, event_id, attempted_at, duration_ms, status, error, response_bytes
+		SELECT webhook_id, event_id, attempted_at, duration_ms, status, error, response_bytes, answer
 		FROM attempts WHERE webhook_id = $1 AND attempted_at >= $2`+order+` LIMIT $3`, webhookID, since, limit)
 	attempts, err := collect(rows, err, func(rows *sql.Rows) (a Attempt, err error) {
 		var ms int64
-		err = rows.Scan(&a.WebhookID, &a.EventID, &a.At, &ms, &a.Status, &a.Error, &a.ResponseBytes)
+		err = rows.Scan(&a.WebhookID, &a.EventID, &a.At, &ms, &a.Status, &a.Error, &a.ResponseBytes, &a.Answer)
 		a.Duration = time.Duration(ms) * time.Millisecond
 		return a, err
 	})

@@ -342,6 +342,7 @@ type WebhookTest struct {
 	Status     int    `json:"status"`
 	DurationMS int64  `json:"duration_ms"`
 	Error      string `json:"error,omitempty"`
+	Answer     string `json:"answer,omitempty" doc:"The first 1024 bytes of what the endpoint answered: told now, and kept nowhere."`
 }
 
 // Event is an entry of the log.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
+	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/form"
 	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/frame"
 	"github.com/synthook/synthook/poller"
 )
@@ -171,7 +172,7 @@ type accountForm struct {
 	Schedule, Baseline   string
 	PageSize             string
 	RecordTypes          []string // chosen
-	Wrong                Wrong
+	Wrong                form.Wrong
 	SecretsAreTypedAgain bool
 }
 
@@ -181,12 +182,12 @@ func (f *accountForm) Chosen(recordType string) bool {
 }
 
 func (d *Dashboard) newAccount(w http.ResponseWriter, r *http.Request) error {
-	form, err := d.accountForm(w, r)
+	page, err := d.accountForm(w, r)
 	if err != nil {
 		return err
 	}
-	form.RecordTypes = form.Provider.RecordTypes
-	return d.show(w, r, "account-new", form)
+	page.RecordTypes = page.Provider.RecordTypes
+	return d.show(w, r, "account-new", page)
 }
 
 func (d *Dashboard) accountForm(w http.ResponseWriter, r *http.Request) (*accountForm, error) {
@@ -194,33 +195,33 @@ func (d *Dashboard) accountForm(w http.ResponseWriter, r *http.Request) (*accoun
 	if err != nil {
 		return nil, err
 	}
-	form := &accountForm{Frame: d.frameOf(w, r, "accounts", "Add "+p.Title+" account"), Provider: p, Baseline: poller.BaselineSilent}
+	page := &accountForm{Frame: d.frameOf(w, r, "accounts", "Add "+p.Title+" account"), Provider: p, Baseline: poller.BaselineSilent}
 	for _, c := range p.Credentials {
-		form.Credentials = append(form.Credentials, credentialField{ProviderCredential: c})
+		page.Credentials = append(page.Credentials, credentialField{ProviderCredential: c})
 	}
-	return form, nil
+	return page, nil
 }
 
 func (d *Dashboard) createAccount(w http.ResponseWriter, r *http.Request) error {
-	form, err := d.accountForm(w, r)
+	page, err := d.accountForm(w, r)
 	if err != nil {
 		return err
 	}
-	given := form.read(r)
-	if form.Wrong == nil {
+	given := page.read(r)
+	if page.Wrong == nil {
 		var account api.Account
 		account, err = client.Send[api.Account](r.Context(), d.API, http.MethodPost, "/v1/accounts", given)
 		if err == nil {
 			return d.done(w, r, frame.Path("accounts", account.ID), frame.Notice{Tone: "ok", Text: "Account added. Its first listings have begun."})
 		}
-		wrong, ok := wrongOf(err)
+		wrong, ok := form.Refused(err)
 		if !ok {
 			return err
 		}
-		form.Wrong = wrong
+		page.Wrong = wrong
 	}
-	form.blame()
-	return d.again(w, r, "account-new", form)
+	page.blame()
+	return d.again(w, r, "account-new", page)
 }
 
 // read takes what was typed.
@@ -237,11 +238,11 @@ func (f *accountForm) read(r *http.Request) api.NewAccount {
 		n.RecordTypes = f.RecordTypes // all of them are those that the account's credentials allow for
 	}
 	if len(f.RecordTypes) == 0 {
-		f.Wrong = Wrong{"record_types": "choose at least one"}
+		f.Wrong = form.Wrong{"record_types": "choose at least one"}
 	}
 	var ok bool
-	if n.PageSize, ok = whole(f.PageSize); !ok {
-		f.Wrong = Wrong{"page_size": "must be a whole number"}
+	if n.PageSize, ok = form.Whole(f.PageSize); !ok {
+		f.Wrong = form.Wrong{"page_size": "must be a whole number"}
 	}
 	return n
 }

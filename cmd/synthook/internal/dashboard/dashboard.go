@@ -17,6 +17,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"html/template"
 	"io/fs"
 	"net/http"
 	"path"
@@ -26,6 +27,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
+	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/explain"
 	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/frame"
 	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/session"
 	"github.com/synthook/synthook/cmd/synthook/internal/keys"
@@ -116,7 +118,8 @@ func New(c Config) (*Dashboard, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find templates: %w", err)
 	}
-	if d.renderer, err = frame.NewRenderer(templates, func(name string) string { return names[name] }); err != nil {
+	functions := template.FuncMap{"asset": func(name string) string { return names[name] }, "explain": explain.Attempt}
+	if d.renderer, err = frame.NewRenderer(templates, functions); err != nil {
 		return nil, err
 	}
 	d.routes()
@@ -200,6 +203,8 @@ func (d *Dashboard) routes() {
 	d.page("POST /webhooks/{webhook}/{action}", d.changeWebhook)
 	d.page("GET /webhooks/{webhook}/replay", d.planReplay)
 	d.page("GET /webhooks/{webhook}/resync", d.resync)
+	d.page("GET /webhooks/{webhook}/reconcile/{replay}", d.countReconcile)
+	d.page("POST /webhooks/{webhook}/reconcile/{replay}", d.startReconcile)
 	d.page("POST /replays/{replay}/cancel", d.cancelReplay)
 
 	d.page("GET /events", d.events)

@@ -13,6 +13,7 @@ import (
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
 	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/chart"
+	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/form"
 	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/frame"
 )
 
@@ -30,7 +31,7 @@ type streamPage struct {
 	Changed   []fieldShare   // of the polls that are shown
 	Diagnosis *api.Diagnosis // of the doctor, in the answer to its form
 	Open      string         // the form that was refused
-	Wrong     Wrong
+	Wrong     form.Wrong
 	Typed     map[string]string
 }
 
@@ -214,7 +215,7 @@ func (d *Dashboard) changeStream(w http.ResponseWriter, r *http.Request) error {
 func (d *Dashboard) setInterval(w http.ResponseWriter, r *http.Request, back string) error {
 	typed := strings.TrimSpace(r.PostFormValue("schedule"))
 	s, err := client.Send[api.Stream](r.Context(), d.API, http.MethodPatch, streamPath(r), api.StreamUpdate{Schedule: &typed})
-	if wrong, ok := wrongOf(err); ok {
+	if wrong, ok := form.Refused(err); ok {
 		page, err := d.accountPage(w, r)
 		if err != nil {
 			return err
@@ -234,14 +235,14 @@ func (d *Dashboard) updateStream(w http.ResponseWriter, r *http.Request) error {
 	for _, name := range []string{"schedule", "baseline", "ignore_paths", "digest_paths", "changed_fields", "quarantine_threshold", "release_after"} {
 		typed[name] = strings.TrimSpace(r.PostFormValue(name))
 	}
-	schedule, paths, digests, named := typed["schedule"], splitLines(typed["ignore_paths"]), splitLines(typed["digest_paths"]), typed["changed_fields"] != ""
+	schedule, paths, digests, named := typed["schedule"], form.Lines(typed["ignore_paths"]), form.Lines(typed["digest_paths"]), typed["changed_fields"] != ""
 	update := api.StreamUpdate{Schedule: &schedule, IgnorePaths: &paths, DigestPaths: &digests, ChangedFields: &named}
 	if baseline := typed["baseline"]; r.PostForm.Has("baseline") {
 		update.Baseline = &baseline
 	}
-	wrong := Wrong{}
+	wrong := form.Wrong{}
 	for name, to := range map[string]**int{"quarantine_threshold": &update.QuarantineThreshold, "release_after": &update.ReleaseAfter} {
-		n, ok := whole(typed[name])
+		n, ok := form.Whole(typed[name])
 		if !ok {
 			wrong[name] = "must be a whole number"
 		}
@@ -250,7 +251,7 @@ func (d *Dashboard) updateStream(w http.ResponseWriter, r *http.Request) error {
 	var err error
 	if len(wrong) == 0 {
 		err = d.API.Do(r.Context(), http.MethodPatch, streamPath(r), update, nil)
-		wrong, _ = wrongOf(err)
+		wrong, _ = form.Refused(err)
 	}
 	if len(wrong) > 0 {
 		return d.streamAgain(w, r, "settings", wrong, typed)
@@ -258,7 +259,7 @@ func (d *Dashboard) updateStream(w http.ResponseWriter, r *http.Request) error {
 	return d.after(w, r, frame.Path("accounts", r.PathValue("account"), "streams", r.PathValue("type")), "Saved.", err)
 }
 
-func (d *Dashboard) streamAgain(w http.ResponseWriter, r *http.Request, open string, wrong Wrong, typed map[string]string) error {
+func (d *Dashboard) streamAgain(w http.ResponseWriter, r *http.Request, open string, wrong form.Wrong, typed map[string]string) error {
 	page, err := d.streamPage(w, r)
 	if err != nil {
 		return err
@@ -288,7 +289,7 @@ func (d *Dashboard) doctor(w http.ResponseWriter, r *http.Request) error {
 	// Two listings may take longer than the server's limits.
 	_, _ = control.SetReadDeadline(time.Time{}), control.SetWriteDeadline(time.Time{})
 	found, err := client.Send[api.Diagnosis](r.Context(), d.API, http.MethodPost, streamPath(r)+"/doctor", nil)
-	if wrong, ok := wrongOf(err); ok {
+	if wrong, ok := form.Refused(err); ok {
 		return d.streamAgain(w, r, "doctor", wrong, nil)
 	}
 	if err != nil {

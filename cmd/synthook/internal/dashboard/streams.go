@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -181,15 +180,4 @@ func recordTypes(all []api.Provider) []string {
 	}
 	slices.Sort(types)
 	return slices.Compact(types)
-}
-
-// splitLines takes a list that was typed one a line, or with commas.
-func splitLines(text string) []string {
-	list := []string{}
-	for _, line := range strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' || r == ',' }) {
-		if line = strings.TrimSpace(line); line != "" && !slices.Contains(list, line) {
-			list = append(list, line)
-		}
-	}
-	return list
 }

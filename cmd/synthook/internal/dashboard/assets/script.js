@@ -29,6 +29,7 @@ const renew = async (part) => {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.getElementById(part.id);
     if (!fresh || !part.isConnected || typed(part)) return;
+    part.querySelectorAll("details[id][open]").forEach((d) => { fresh.querySelector("#" + CSS.escape(d.id))?.setAttribute("open", ""); });
     if (fresh.innerHTML !== part.innerHTML) keepFocus(part, fresh);
     part.dataset.live = fresh.dataset.live || "";
     unhide(part);
