@@ -1,17 +1,11 @@
 package dashboard_test
 
 import (
-	"compress/gzip"
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"maps"
-	"net/http"
-	"net/http/cookiejar"
-	"net/url"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -135,89 +129,4 @@ func newest(t *testing.T, r *servicetest.Rig) string {
 	var page struct{ Items []struct{ ID string } }
 	r.Call("GET /v1/events?limit=1", servicetest.AdminKey, "").Decode(t, &page)
 	return page.Items[0].ID
-}
-
-// visitor is a browser without scripts, styles or a window.
-type visitor struct {
-	t      testing.TB
-	url    string
-	client *http.Client
-	assets int // bytes of style and script over the wire
-	body   string
-	header http.Header
-	status int
-}
-
-func newVisitor(t testing.TB, r *servicetest.Rig) *visitor {
-	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := &visitor{t: t, url: r.URL(), client: &http.Client{Jar: jar, Transport: &http.Transport{DisableCompression: true}}}
-	t.Cleanup(v.client.CloseIdleConnections)
-	return v
-}
-
-func (v *visitor) login(key string) {
-	v.t.Helper()
-	v.post("/login", url.Values{"key": {key}})
-	for part := range strings.SplitSeq(v.body, `"`) {
-		if strings.HasPrefix(part, "/assets/") {
-			v.assets += v.peek(part)
-		}
-	}
-}
-
-// get loads a page and returns its bytes over the wire.
-func (v *visitor) get(path string) int {
-	v.t.Helper()
-	return v.send(http.MethodGet, path, nil)
-}
-
-// post sends a form and follows to where it leads.
-func (v *visitor) post(path string, form url.Values) int {
-	v.t.Helper()
-	return v.send(http.MethodPost, path, form)
-}
-
-// peek loads something without leaving the page.
-func (v *visitor) peek(path string) int {
-	v.t.Helper()
-	kept := *v
-	defer func() { v.body, v.header, v.status = kept.body, kept.header, kept.status }()
-	return v.get(path)
-}
-
-func (v *visitor) send(method, path string, form url.Values) int {
-	v.t.Helper()
-	r, err := http.NewRequestWithContext(v.t.Context(), method, v.url+path, strings.NewReader(form.Encode()))
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	if form != nil {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	r.Header.Set("Accept-Encoding", "gzip")
-	answer, err := v.client.Do(r)
-	if err != nil {
-		v.t.Fatalf("%s %s: %v", method, path, err)
-	}
-	defer answer.Body.Close()
-	wire, err := io.ReadAll(answer.Body)
-	if err != nil {
-		v.t.Fatalf("%s %s: %v", method, path, err)
-	}
-	body := wire
-	if answer.Header.Get("Content-Encoding") == "gzip" {
-		z, err := gzip.NewReader(strings.NewReader(string(wire)))
-		if err == nil {
-			body, err = io.ReadAll(z)
-		}
-		if err != nil {
-			v.t.Fatalf("%s %s: %v", method, path, err)
-		}
-	}
-	v.body, v.header, v.status = string(body), answer.Header, answer.StatusCode
-	return len(wire)
 }

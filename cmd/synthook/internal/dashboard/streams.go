@@ -69,7 +69,7 @@ func (s streamRow) Under() string {
 		return ""
 	}
 	text := frame.Plural(p.Pages, "page") + ", " + frame.Plural(p.Records, "record")
-	if p.Total != nil {
+	if p.Total != nil && *p.Total >= p.Records { // a first listing may be read twice
 		text += " of " + frame.Number(*p.Total)
 	}
 	if p.RemainingSeconds != nil && *p.RemainingSeconds > 9 {

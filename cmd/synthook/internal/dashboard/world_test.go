@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
 	"github.com/synthook/synthook/cmd/synthook/internal/servicetest"
+	"github.com/synthook/synthook/dispatch"
 	"github.com/synthook/synthook/providers/sample"
 )
 
@@ -93,6 +95,16 @@ type consumer struct {
 	mu   sync.Mutex
 	got  []received
 	fail bool
+
+	knows []string // secrets that it verifies with; nil: it takes anything
+	says  string   // what it answers to what it refuses
+}
+
+// set changes what the consumer does.
+func (c *consumer) set(change func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change()
 }
 
 // received is one request.
@@ -116,6 +128,11 @@ func (c *consumer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer c.mu.Unlock()
 	if c.fail {
 		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	if signature := r.Header.Get("x-stackone-signature"); c.knows != nil && !slices.ContainsFunc(c.knows, func(s string) bool { return dispatch.Verify(s, body, signature) }) {
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, c.says)
 		return
 	}
 	c.got = append(c.got, received{r.Header.Get("x-stackone-signature"), body})
