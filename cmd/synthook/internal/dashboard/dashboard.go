@@ -194,6 +194,7 @@ func (d *Dashboard) routes() {
 
 	d.page("GET /streams", d.streams)
 	d.page("GET /accounts/{account}/streams/{type}", d.stream)
+	d.page("GET /accounts/{account}/streams/{type}/polls/{poll}", d.poll)
 	d.page("POST /accounts/{account}/streams/{type}/{action}", d.changeStream)
 
 	d.page("GET /webhooks", d.webhooks)

@@ -153,9 +153,9 @@ func (b *browser) follow() {
 		if b.scripts {
 			get(b, "mark the page", chromedp.Evaluate[bool](`window.loadedOnce = true`))
 		}
-		b.see("2 pages, 20 records of 50")
+		b.see("2 pages, 20 of 50 records")
 		provider.give(1)
-		b.see("3 pages, 30 records of 50")
+		b.see("3 pages, 30 of 50 records")
 		provider.give(2)
 		b.see("nothing new")
 		if b.scripts && !get(b, "look for the mark", chromedp.Evaluate[bool](`window.loadedOnce === true`)) {

@@ -67,8 +67,8 @@ type fieldShare struct {
 const fieldsShown = 12
 
 // changedFields sums up what the updates of some polls were about, the most frequent
-// field first.
-func changedFields(polls []api.Poll) (shares []fieldShare) {
+// field first, at most so many fields; 0: all.
+func changedFields(polls []api.Poll, limit int) (shares []fieldShare) {
 	sum, most := map[string]int{}, 0
 	for _, p := range polls {
 		for name, n := range p.Fields {
@@ -82,7 +82,10 @@ func changedFields(polls []api.Poll) (shares []fieldShare) {
 	slices.SortFunc(shares, func(a, b fieldShare) int {
 		return cmp.Or(b.Records-a.Records, strings.Compare(a.Name, b.Name))
 	})
-	return shares[:min(len(shares), fieldsShown)]
+	if limit > 0 && len(shares) > limit {
+		shares = shares[:limit]
+	}
+	return shares
 }
 
 // Requests says that the requests of polls are on record.
@@ -126,7 +129,7 @@ func (d *Dashboard) streamPage(w http.ResponseWriter, r *http.Request) (*streamP
 	if polls.Next != "" {
 		page.Next = with(r.URL, "before", polls.Next)
 	}
-	page.Timeline, page.Changed = timeline(polls.Items), changedFields(polls.Items)
+	page.Timeline, page.Changed = timeline(polls.Items), changedFields(polls.Items, fieldsShown)
 	volatile, err := client.Get[api.Page[api.VolatileField]](ctx, d.API, here+"/volatile-fields")
 	if err != nil {
 		return nil, err

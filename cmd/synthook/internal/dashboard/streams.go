@@ -68,9 +68,11 @@ func (s streamRow) Under() string {
 	if p == nil {
 		return ""
 	}
-	text := frame.Plural(p.Pages, "page") + ", " + frame.Plural(p.Records, "record")
+	text := frame.Plural(p.Pages, "page") + ", "
 	if p.Total != nil && *p.Total >= p.Records { // a first listing may be read twice
-		text += " of " + frame.Number(*p.Total)
+		text += frame.Number(p.Records) + " of " + frame.Plural(*p.Total, "record")
+	} else {
+		text += frame.Plural(p.Records, "record")
 	}
 	if p.RemainingSeconds != nil && *p.RemainingSeconds > 9 {
 		text += ", about " + frame.Duration(time.Duration(*p.RemainingSeconds)*time.Second) + " left"
@@ -85,6 +87,8 @@ func (s streamRow) Found() string {
 		return ""
 	case s.Failures > 0:
 		return "failed"
+	case s.Quarantine != nil:
+		return "held in quarantine"
 	case s.LastChangeAt != nil && !s.LastChangeAt.Before(*s.LastPollAt):
 		return "found changes"
 	}
