@@ -19,12 +19,7 @@ import (
 
 func (c *checkup) database(ctx context.Context, s settings.Settings, catalog *providers.Catalog) {
 	location := s.DatabaseURL.Reveal()
-	scheme, path, isURL := strings.Cut(location, "://")
-	postgres := strings.HasPrefix(scheme, "postgres") && isURL
-	if !isURL {
-		path = location
-	}
-	if _, err := os.Stat(path); !postgres && errors.Is(err, os.ErrNotExist) {
+	if path, missing := missingFile(location); missing {
 		c.good("database", "%s is not there yet; the first start makes it", path)
 		return
 	}
@@ -51,6 +46,20 @@ func (c *checkup) database(ctx context.Context, s settings.Settings, catalog *pr
 	if err := db.Close(); err != nil {
 		c.bad("database", err)
 	}
+}
+
+// missingFile says whether location is an embedded database that is not there yet, and
+// that opening it would make.
+func missingFile(location string) (path string, missing bool) {
+	scheme, path, isURL := strings.Cut(location, "://")
+	if isURL && strings.HasPrefix(scheme, "postgres") {
+		return "", false
+	}
+	if !isURL {
+		path = location
+	}
+	_, err := os.Stat(path)
+	return path, errors.Is(err, os.ErrNotExist)
 }
 
 // keys checks the master key against the database, if one was set up.
