@@ -127,10 +127,7 @@ func TestEndpointMayAskForSilence(t *testing.T) {
 func TestSlowAndDeadWebhooksHoldUpNobody(t *testing.T) {
 	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
 		f := newFixture(t, db)
-		release := make(chan struct{})
-		slow := newReceiver(t, func(http.ResponseWriter, post) int { <-release; return 200 })
-		dead := newReceiver(t, nil)
-		dead.Close()
+		slow, dead, release := slowAndDead(t)
 		fast := newReceiver(t, nil)
 		for _, r := range []*receiver{slow, dead, fast} {
 			f.create(r.URL)
