@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -99,6 +100,30 @@ func TestQuietWebhookRetriesOnSchedule(t *testing.T) {
 		if n := attempts.Load(); n != 4 {
 			t.Errorf("%d attempts", n)
 		}
+	})
+}
+
+// A receiver that was not there yet gets its only event as soon as a probe finds it, not
+// when the event's own schedule comes to it.
+func TestOneEventFindsOutThatNobodyIsThere(t *testing.T) {
+	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
+		f := newFixture(t, db)
+		late := newReceiver(t, nil)
+		address := late.Listener.Addr().String()
+		late.Close()
+		w := f.create("http://" + address)
+		f.append("a")
+		f.dispatch(func(c *Config) { c.Schedule = []time.Duration{0, time.Millisecond, time.Hour} })
+		eventually(t, "down", func() bool { return f.get(w.ID).State == StateDown })
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		there := newReceiver(t, nil)
+		front := &http.Server{Handler: there.Config.Handler}
+		go func() { _ = front.Serve(listener) }()
+		t.Cleanup(func() { _ = front.Close() })
+		there.waitAccepted(t, 1)
 	})
 }
 
