@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -24,6 +25,10 @@ func (c *checkup) database(ctx context.Context, s settings.Settings, catalog *pr
 		return
 	}
 	db, err := migrations.Open(ctx, location)
+	if errors.Is(err, migrations.ErrInUse) {
+		c.good("database", "in use by a service that runs: ask that (synthook account list, synthook stream list), or stop it to look inside")
+		return
+	}
 	if err != nil {
 		c.bad("database", explained(err))
 		return
@@ -59,6 +64,9 @@ func missingFile(location string) (path string, missing bool) {
 		path = location
 	}
 	_, err := os.Stat(path)
+	if full, err := filepath.Abs(path); err == nil {
+		path = full // it may be the folder that is the wrong one
+	}
 	return path, errors.Is(err, os.ErrNotExist)
 }
 

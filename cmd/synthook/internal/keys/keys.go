@@ -32,8 +32,8 @@ type Config struct {
 // Keys are the open keys of an installation.
 type Keys struct {
 	Sealer      *Sealer // under the data key
-	NewKeyFile  string // path of the key file, where it was made by this start
-	NewAdminKey string // the admin key, where it was made by this start: to be shown once
+	NewKeyFile  string  // path of the key file, where it was made by this start
+	NewAdminKey string  // the admin key, where it was made by this start: to be shown once
 
 	adminHash []byte
 }
