@@ -159,10 +159,10 @@ func (s *Streams) Schedules(ctx context.Context, projectID string) ([]RecordType
 // They are in force at once for every stream that has none of its own and whose account
 // has none.
 func (s *Streams) SetSchedule(ctx context.Context, projectID string, v RecordTypeSchedule) error {
-	if v.RecordType == "" {
-		return invalid("record_type", "must not be empty")
-	}
 	if v.Schedule != "" {
+		if err := s.Catalog.CheckRecordType(v.RecordType); err != nil {
+			return invalid("record_type", "%s", err)
+		}
 		if _, err := ParseSchedule(v.Schedule, s.MinInterval); err != nil {
 			return invalid("schedule", "%s", err)
 		}
