@@ -41,7 +41,7 @@ func (a *app) streamListCommand() *cobra.Command {
 		return printAll(a, list[api.Stream](a, cmd, query, "v1", "streams"), table[api.Stream]{
 			columns: []string{"ACCOUNT", "RECORD TYPE", "PROVIDER", "STATE", "SCHEDULE", "RECORDS", "LAST POLL", "NEXT POLL", "ERROR"},
 			row: func(s api.Stream) []string {
-				return []string{s.AccountID, s.RecordType, s.Provider, s.State, s.Schedule, strconv.FormatInt(s.Records, 10), momentOf(s.LastPollAt), momentOf(s.NextPollAt), s.LastError}
+				return []string{s.AccountID, s.RecordType, s.Provider, s.State, both(s.Schedule, s.IncrementalSchedule), strconv.FormatInt(s.Records, 10), momentOf(s.LastPollAt), momentOf(s.NextPollAt), s.LastError}
 			},
 			none: "no streams yet: they come with an account (synthook account add --help)",
 		})

@@ -138,12 +138,17 @@ func describeTuning(w io.Writer, t api.Tuning) {
 	for _, s := range t.Streams {
 		row := []string{s.AccountID, s.RecordType, number(s.ChangesPerHour), both(s.Schedule, s.IncrementalSchedule)}
 		proposed := cmp.Or(both(s.Proposed, s.ProposedIncremental), s.Fixed, "stays")
+		if proposed == "stays" && s.After != s.Before {
+			proposed = "by type"
+		}
 		writeRow(w, slices.Concat(row, load(s.Before), []string{share(s.Before.LimitShare), proposed}, load(s.After), []string{share(s.After.LimitShare)}))
 	}
 	fmt.Fprintln(w)
 	field(w, "counted since", moment(t.Since))
 	field(w, "all changes wait", wait(t.Before.MeanMS)+" now, "+wait(t.After.MeanMS)+" then, in the mean")
-	field(w, "of a provider's limit", strings.Trim(share(t.Before.LimitShare)+" now, "+share(t.After.LimitShare)+" then, of the account that uses most", " "))
+	if t.Before.LimitShare > 0 {
+		field(w, "of a provider's limit", share(t.Before.LimitShare)+" now, "+share(t.After.LimitShare)+" then, of the account that uses most")
+	}
 	if !t.Met {
 		field(w, "not met", "the bounds of the intervals don't allow it; this is as near as they do")
 	}
