@@ -107,7 +107,7 @@ func sealDataKey(dataKey []byte, master string) ([]byte, error) {
 // installation.
 func (k *Keys) masterKey(c Config, installed bool) (master, source string, err error) {
 	if c.MasterKey != "" {
-		return c.MasterKey, "SYNTHOOK_MASTER_KEY", nil
+		return c.MasterKey, "--master-key or SYNTHOOK_MASTER_KEY", nil
 	}
 	if c.KeyFile == "" {
 		return "", "", ErrNoMasterKey
