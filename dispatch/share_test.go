@@ -159,7 +159,7 @@ func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
 	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
 		f := newFixture(t, db)
 		entered, release := make(chan struct{}, 100), make(chan struct{})
-		r := newReceiver(t, func(http.ResponseWriter, post) int { entered <- struct{}{}; <-release; return 200 })
+		r := newReceiver(t, hangs("", entered, release))
 		f.create(r.URL)
 		f.appendMany(40, 40)
 		_, stop := f.dispatch(func(c *Config) { c.Lease, c.Timeout = time.Minute, time.Minute })
@@ -187,13 +187,7 @@ func TestShutdownGivesUpOnWhatHangs(t *testing.T) {
 	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
 		f := newFixture(t, db)
 		entered, release := make(chan struct{}, 100), make(chan struct{})
-		r := newReceiver(t, func(_ http.ResponseWriter, p post) int {
-			if p.record == "hangs" {
-				entered <- struct{}{}
-				<-release
-			}
-			return 200
-		})
+		r := newReceiver(t, hangs("hangs", entered, release))
 		t.Cleanup(func() { close(release) })
 		f.create(r.URL)
 		f.append("hangs", "a", "b")
