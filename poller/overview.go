@@ -58,7 +58,7 @@ func (k *core) isLate(parameter string) string {
 func (s *Streams) Health(ctx context.Context, projectID string) (Health, error) {
 	h := Health{Wanting: map[string][]int64{}}
 	types := map[string]*TypeHealth{}
-	err := s.eachRow(ctx, func(rows *sql.Rows) error {
+	err := s.eachRow(ctx, "sum up streams", func(rows *sql.Rows) error {
 		t := TypeHealth{States: map[string]int{}}
 		var streams int
 		err := rows.Scan(&t.RecordType, &streams, &t.Records)
@@ -73,7 +73,7 @@ func (s *Streams) Health(ctx context.Context, projectID string) (Health, error) 
 	if err != nil {
 		return h, err
 	}
-	return h, s.eachRow(ctx, func(rows *sql.Rows) error {
+	return h, s.eachRow(ctx, "sum up streams", func(rows *sql.Rows) error {
 		var id int64
 		var recordType, state string
 		var late bool
@@ -110,19 +110,20 @@ func (h *Health) want(id int64, state string, late bool) {
 	}
 }
 
-func (s *Streams) eachRow(ctx context.Context, visit func(rows *sql.Rows) error, query string, args ...any) error {
+// eachRow visits the rows of a query; what is being done stands before its errors.
+func (s *Streams) eachRow(ctx context.Context, what string, visit func(rows *sql.Rows) error, query string, args ...any) error {
 	rows, err := s.DB.QueryContext(ctx, query, args...)
 	if err != nil {
-		return fmt.Errorf("sum up streams: %w", err)
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		if err := visit(rows); err != nil {
-			return fmt.Errorf("sum up streams: %w", err)
+			return fmt.Errorf("%s: %w", what, err)
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("sum up streams: %w", err)
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
 }

@@ -85,8 +85,8 @@ func fill(t *testing.T, location string, events int) (account string) {
 		INSERT INTO accounts (id, project_id, provider, credentials, origin_owner_name, created_at, updated_at)
 		SELECT 'account-' || i, 'default', 'bamboohr', $2, 'Owner ' || i, $3, $3 FROM n`, events/400, []byte{1}, now)
 	for _, recordType := range []string{"employees", "employments", "applications", "job_postings"} {
-		run(`INSERT INTO streams (account_id, record_type, next_poll_at, last_poll_at, last_complete_at, polls, records, failures)
-			SELECT id, $1, $2, $3, $3, 10, 1000, CASE WHEN length(id) = 10 THEN 1 ELSE 0 END FROM accounts`, recordType, now.Add(time.Hour), now.Add(-time.Minute))
+		run(`INSERT INTO streams (account_id, record_type, next_poll_at, last_poll_at, last_complete_at, polls, requests, complete_ms, last_duration_ms, records, failures)
+			SELECT id, $1, $2, $3, $3, 10, 70, 100 + length(id) * 7 + CAST(substr(id, 9) AS integer) % 3001, 100, 1000, CASE WHEN length(id) = 10 THEN 1 ELSE 0 END FROM accounts`, recordType, now.Add(time.Hour), now.Add(-time.Minute))
 	}
 	step := 20 * time.Hour / time.Duration(events/5)
 	at := fmt.Sprintf(`$2 + i * %d`, step.Microseconds())
