@@ -196,6 +196,34 @@ func (a *Accounts) Find(ctx context.Context, projectID string, f AccountFilter) 
 			ORDER BY id LIMIT $6)`, projectID, f.After, f.Provider, f.State, pattern, f.Limit)
 }
 
+// Names are the names of the owners of some accounts of a project, by id; an account
+// without one is left out.
+func (a *Accounts) Names(ctx context.Context, projectID string, ids []string) (map[string]string, error) {
+	names := map[string]string{}
+	if len(ids) == 0 {
+		return names, nil
+	}
+	args, placeholders := []any{projectID}, []string{}
+	for _, id := range ids {
+		args = append(args, id)
+		placeholders = append(placeholders, fmt.Sprintf("$%d", len(args)))
+	}
+	rows, err := a.DB.QueryContext(ctx, `SELECT id, origin_owner_name FROM accounts
+		WHERE project_id = $1 AND origin_owner_name <> '' AND id IN (`+strings.Join(placeholders, ", ")+`)`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read names of accounts: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, name string
+		if err := rows.Scan(&id, &name); err != nil {
+			return nil, fmt.Errorf("read names of accounts: %w", err)
+		}
+		names[id] = name
+	}
+	return names, rows.Err()
+}
+
 // AccountStates counts a project's accounts by state.
 func (a *Accounts) AccountStates(ctx context.Context, projectID string) (map[string]int, error) {
 	rows, err := a.DB.QueryContext(ctx, `SELECT state, count(*) FROM accounts WHERE project_id = $1 GROUP BY state`, projectID)

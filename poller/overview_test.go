@@ -87,6 +87,10 @@ func TestOverviewAgreesWithStreams(t *testing.T) {
 		if found := find(StreamFilter{States: []string{StreamFailing, StreamLate}, RecordType: "employees", Provider: "generic", AccountIDs: []string{made["late"].ID, made["ok"].ID}}); !slices.Equal(found, []string{made["late"].ID}) {
 			t.Errorf("all filters: %v", found)
 		}
+		names, err := r.accounts.Names(ctx, DefaultProject, []string{made["ok"].ID, "nobody"})
+		if err != nil || !maps.Equal(names, map[string]string{made["ok"].ID: "Owner 100% ok"}) {
+			t.Errorf("names %v %v", names, err)
+		}
 		if found := find(StreamFilter{RecordType: "candidates"}); len(found) > 0 {
 			t.Errorf("another record type: %v", found)
 		}

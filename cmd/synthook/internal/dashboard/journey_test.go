@@ -173,7 +173,7 @@ func (b *browser) decide(w *world) {
 	b.t.Helper()
 	w.quarantine(b.t)
 	b.open("/")
-	b.press("generic employees: 40 missing records held")
+	b.press("Employees of Globex: 40 missing records held")
 	b.see("The listing is empty, 40 records were known")
 	b.press("Approve: they are gone")
 	b.see("Approved.")

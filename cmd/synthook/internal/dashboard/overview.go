@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"strings"
 
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
@@ -147,7 +148,11 @@ func (d *Dashboard) findProblems(ctx context.Context, page *overviewPage) error 
 		if err != nil {
 			return err
 		}
-		for _, s := range streams {
+		rows, err := d.rowsOf(ctx, page.Project, streams)
+		if err != nil {
+			return err
+		}
+		for _, s := range rows {
 			page.Problems = append(page.Problems, streamProblem(s, state))
 		}
 	}
@@ -170,9 +175,10 @@ func webhookProblems(h api.Webhook) []problem {
 	return nil
 }
 
-func streamProblem(s poller.Stream, state string) problem {
-	p := problem{Tone: "warn", Where: frame.Path("accounts", s.AccountID, "streams", s.RecordType)}
-	name := s.Provider + " " + frame.Words(s.RecordType)
+func streamProblem(s streamRow, state string) problem {
+	p := problem{Tone: "warn", Where: s.Path()}
+	name := frame.Sentence(frame.Words(s.RecordType))
+	name = strings.TrimSuffix(name, ".") + " of " + nameOf(s.Owner, s.AccountID)
 	switch state {
 	case poller.StreamQuarantined:
 		p.What, p.Why = name+": "+held(s.Quarantine)+" held", "Too many to believe at once. Look at the evidence, then approve or reject."
@@ -185,7 +191,7 @@ func streamProblem(s poller.Stream, state string) problem {
 }
 
 // held is what a quarantine holds most of.
-func held(q *poller.Quarantine) string {
+func held(q *api.Quarantine) string {
 	if q.Missing == 0 {
 		return frame.Plural(q.Updated, "update")
 	}

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"context"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 // streamRow is a stream and how fresh it is.
 type streamRow struct {
 	api.Stream
+	Owner string // the account's, where it was read
 	Gauge template.HTML
 	Typed string // an interval that was refused
 	Wrong string // and why
@@ -166,14 +168,32 @@ func (d *Dashboard) streams(w http.ResponseWriter, r *http.Request) error {
 		found = found[:rowsShown]
 		page.Next = with(r.URL, "after", strconv.FormatInt(found[rowsShown-1].ID, 10))
 	}
-	for _, s := range found {
-		page.Streams = append(page.Streams, rowOf(s))
+	if page.Streams, err = d.rowsOf(r.Context(), page.Project, found); err != nil {
+		return err
 	}
 	if page.Providers, err = d.catalogue(r); err != nil {
 		return err
 	}
 	page.RecordTypes = recordTypes(page.Providers)
 	return d.show(w, r, "streams", page)
+}
+
+// rowsOf are streams with the names of their accounts' owners.
+func (d *Dashboard) rowsOf(ctx context.Context, project string, found []poller.Stream) ([]streamRow, error) {
+	var ids []string
+	for _, s := range found {
+		if !slices.Contains(ids, s.AccountID) {
+			ids = append(ids, s.AccountID)
+		}
+	}
+	names, err := d.Config.Accounts.Names(ctx, project, ids)
+	rows := make([]streamRow, 0, len(found))
+	for _, s := range found {
+		row := rowOf(s)
+		row.Owner = names[s.AccountID]
+		rows = append(rows, row)
+	}
+	return rows, err
 }
 
 // recordTypes are those that some connector serves.
