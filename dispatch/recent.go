@@ -16,13 +16,17 @@ type RecentAttempt struct {
 
 // lookBack are the times within which recent attempts are looked for, one after another
 // until there are enough: attempts are found by their age.
-var lookBack = []time.Duration{time.Minute, 4 * time.Minute, 15 * time.Minute, time.Hour, 4 * time.Hour, 12 * time.Hour, 48 * time.Hour}
+var lookBack = []time.Duration{time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour, 48 * time.Hour}
 
 // Recent returns a webhook's last attempts of two days, the newest first, at most limit.
 // ErrNotFound.
 func (m *Webhooks) Recent(ctx context.Context, projectID, webhookID string, limit int) ([]RecentAttempt, error) {
-	if _, err := m.Get(ctx, projectID, webhookID); err != nil {
+	w, err := m.Get(ctx, projectID, webhookID)
+	if err != nil {
 		return nil, err
+	}
+	if w.LastSuccessAt.IsZero() && w.LastError == "" && w.Retrying+w.Dead == 0 {
+		return nil, nil // nothing was ever tried: there is no need to look for it everywhere
 	}
 	var attempts []Attempt
 	ages := lookBack

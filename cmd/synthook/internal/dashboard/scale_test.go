@@ -79,8 +79,8 @@ func fill(t *testing.T, location string, events int) (account string) {
 		}
 	}
 	run(`INSERT INTO projects (id, name, hash_key, created_at) VALUES ('default', 'default', $1, $2)`, []byte{1}, now)
-	run(`INSERT INTO webhooks (id, project_id, url, events, cursor_id, enabled, created_at, updated_at) VALUES
-		('wh_behind', 'default', 'http://127.0.0.1:1/', '["hris_employees.*"]', 0, false, $1, $1), ('wh_scale', 'default', 'http://127.0.0.1:1/', '["hris_employees.*"]', $2, true, $1, $1)`, now, events)
+	run(`INSERT INTO webhooks (id, project_id, url, events, cursor_id, enabled, last_success_at, created_at, updated_at) VALUES
+		('wh_behind', 'default', 'http://127.0.0.1:1/', '["hris_employees.*"]', 0, false, NULL, $1, $1), ('wh_scale', 'default', 'http://127.0.0.1:1/', '["hris_employees.*"]', $2, true, $1, $1, $1)`, now, events)
 	run(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
 		INSERT INTO accounts (id, project_id, provider, credentials, origin_owner_name, created_at, updated_at)
 		SELECT 'account-' || i, 'default', 'bamboohr', $2, 'Owner ' || i, $3, $3 FROM n`, events/400, []byte{1}, now)
