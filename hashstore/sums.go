@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -129,12 +130,7 @@ func (q *EventQuery) takes(p sum) bool {
 
 // holds says whether any of the values fits; where there are none, everything does.
 func holds(values []string, fits func(string) bool) bool {
-	for _, v := range values {
-		if fits(v) {
-			return true
-		}
-	}
-	return len(values) == 0
+	return len(values) == 0 || slices.ContainsFunc(values, fits)
 }
 
 // spans says whether q selects the time of all of these events, or may select that of some.
