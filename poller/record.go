@@ -32,7 +32,7 @@ func (a *attempt) succeed(ctx context.Context, db execer, after doubts) error {
 	if !after.calm() {
 		a.memory = nil // what is doubted must be listed
 	}
-	result, err := db.ExecContext(ctx, `UPDATE streams SET lease_owner = '', lease_until = NULL, failures = 0, last_error = '', polls = polls + 1, requests = requests + $14,
+	result, err := db.ExecContext(ctx, `UPDATE streams SET lease_owner = '', lease_until = NULL, failures = 0, refusals = 0, last_error = '', polls = polls + 1, requests = requests + $14,
 		next_poll_at = CASE WHEN next_poll_at IS NOT DISTINCT FROM $1 THEN $2 ELSE next_poll_at END,
 		full_poll_at = CASE WHEN next_poll_at IS NOT DISTINCT FROM $1 THEN $3 ELSE full_poll_at END,
 		since_at = $4, validators = $5, last_poll_at = $6, last_change_at = CASE WHEN $7 THEN $8 ELSE last_change_at END,
@@ -205,7 +205,10 @@ func (a *attempt) fail(ctx context.Context, cause error) error {
 		Created: a.early.created, Updated: a.early.updated, Events: a.early.events, Error: fmt.Sprintf("%.500s", cause.Error()),
 	}
 	a.outcome = "failed"
-	now, counts := a.time(), 1
+	now, counts, refused, was := a.time(), 1, 0, StateActive
+	if a.attention {
+		was = StateNeedsAttention
+	}
 	next := now.Add(backoff(a.failures+1, a.inForce().Interval(now)))
 	refusal, _ := errors.AsType[*providers.Error](cause)
 	switch {
@@ -215,6 +218,9 @@ func (a *attempt) fail(ctx context.Context, cause error) error {
 		}
 	case refusal.Kind == providers.Auth:
 		a.outcome = "needs_attention"
+		if a.attention = a.attention || !ofList(refusal); !a.attention {
+			refused = 1
+		}
 	case refusal.Kind == providers.Throttled && !refusal.RetryAt.IsZero():
 		a.outcome, counts = "throttled", 0
 		next = refusal.RetryAt.Add(a.clock).UTC()
@@ -222,18 +228,24 @@ func (a *attempt) fail(ctx context.Context, cause error) error {
 			return err
 		}
 	}
+	switch {
+	case a.attention && a.outcome != "throttled":
+		next = now.Add(recheck(a.account.checks, a.inForce().Interval(now)))
+	case a.refusals+refused > 0 && a.outcome != "throttled":
+		next = now.Add(recheck(a.refusals, a.inForce().Interval(now)))
+	}
 	return a.inTx(ctx, func(tx *sql.Tx) error {
 		// The account's row before the stream's: the order in which everybody locks them.
-		if a.outcome == "needs_attention" {
-			if err := a.callForAttention(ctx, tx); err != nil {
+		if a.attention {
+			if err := a.callForAttention(ctx, tx, was, next); err != nil {
 				return err
 			}
 		}
-		result, err := tx.ExecContext(ctx, `UPDATE streams SET lease_owner = '', lease_until = NULL, failures = failures + $1, last_error = $2,
+		result, err := tx.ExecContext(ctx, `UPDATE streams SET lease_owner = '', lease_until = NULL, failures = failures + $1, refusals = refusals + $10, last_error = $2,
 			polls = polls + 1, requests = requests + $9, next_poll_at = CASE WHEN next_poll_at IS NOT DISTINCT FROM $3 THEN $4 ELSE next_poll_at END,
 			last_poll_at = $5, last_duration_ms = $6
 			WHERE id = $7 AND fence = $8`,
-			counts, a.result.Error, a.due, next, a.started, now.Sub(a.started).Milliseconds(), a.streamID, a.fence, a.result.Requests)
+			counts, a.result.Error, a.due, next, a.started, now.Sub(a.started).Milliseconds(), a.streamID, a.fence, a.result.Requests, refused)
 		if err != nil {
 			return fmt.Errorf("record failed poll: %w", err)
 		}
@@ -247,15 +259,6 @@ func (a *attempt) fail(ctx context.Context, cause error) error {
 		}
 		return a.remember(ctx, tx, a.result.Error)
 	})
-}
-
-// callForAttention stops the account's polls, unless somebody has changed it since.
-func (a *attempt) callForAttention(ctx context.Context, tx *sql.Tx) error {
-	if _, err := tx.ExecContext(ctx, `UPDATE accounts SET state = 'needs_attention', state_reason = $1
-		WHERE id = $2 AND state = 'active' AND updated_at = $3`, a.result.Error, a.account.id, a.account.updatedAt); err != nil {
-		return fmt.Errorf("mark account: %w", err)
-	}
-	return nil
 }
 
 // inForce is the stream's schedule, also where its plan could not be made.

@@ -73,16 +73,7 @@ streams:
 // process, goes on with the one that came.
 func TestPollsRotateRefreshTokens(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "rotating.yaml"), []byte(rotating), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		catalog, problems, err := providers.Load(dir)
-		if err != nil || len(problems) > 0 {
-			t.Fatal(err, problems)
-		}
-		r.config.Catalog = catalog
-		r.accounts = NewAccounts(r.config)
+		r.withRotating()
 		var mu sync.Mutex
 		latest, given := "r0", 0
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
@@ -126,4 +117,19 @@ func (s *tokenStore) expire(ctx context.Context) error {
 	kept, err := s.Load(ctx)
 	delete(kept, "token")
 	return errors.Join(err, s.Save(ctx, kept))
+}
+
+// withRotating lets the rig have a provider whose refresh tokens are good once.
+func (r *rig) withRotating() {
+	r.t.Helper()
+	dir := r.t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "rotating.yaml"), []byte(rotating), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	catalog, problems, err := providers.Load(dir)
+	if err != nil || len(problems) > 0 {
+		r.t.Fatal(err, problems)
+	}
+	r.config.Catalog = catalog
+	r.accounts, r.poller = NewAccounts(r.config), r.newPoller()
 }
