@@ -54,7 +54,11 @@ unverified update upgrade upgraded uri url username valid validate validated val
 violation web webhook week whitelist whitelisted workspace`
 
 // nameWords are words of both that people are called, too.
-const nameWords = `case day free grant grants hash key keys link made may page read right will you young state west east north south bill mark major`
+const nameWords = `day field fields free given grant grants hash key keys link made may page read right still will`
+
+// shortWord is how long a plain word can be that a name is written like (An, Do, My):
+// amid a sentence it is kept in small letters only.
+const shortWord = 3
 
 var vocabulary = readVocabulary()
 
@@ -163,7 +167,7 @@ func (p *phrase) known(core string) (word string, class wordClass, ok bool) {
 			return "", class, false
 		}
 		class.telling = class.telling || c.telling
-		if c.name {
+		if c.name || !c.telling && len(part) <= shortWord && !p.begins() {
 			names++
 		}
 		parts[i] = strings.ToLower(part)
@@ -173,6 +177,9 @@ func (p *phrase) known(core string) (word string, class wordClass, ok bool) {
 	}
 	return strings.Join(parts, "_"), class, true
 }
+
+// begins tells whether a sentence does.
+func (p *phrase) begins() bool { return p.words == 0 && !p.gap || p.stop == "." || p.stop == ":" }
 
 // after tells whether a word was the last one, with nothing dropped in between.
 func (p *phrase) after(word string) bool {

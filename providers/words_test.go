@@ -24,6 +24,7 @@ func TestProvidersWords(t *testing.T) {
 		{"", `{"message":"User ada.lovelace@example.com has no permission"}`, "user … has no permission"},
 		{"", `{"message":"User Ada Lovelace (id 4711) may not read employee 8842-AD"}`, "user … id may not read employee …"},
 		{"", `{"message":"Grant Key is not allowed to read this"}`, "… is not allowed to read this"},
+		{"", `{"message":"User An Do is not allowed. You may not read this"}`, "user … is not allowed. you may not read this"},
 		{"", `{"message":"Invalid user: Grant"}`, "invalid user …"},
 		{"", `{"message":"invalid login grant_key"}`, "invalid login …"},
 		{"", `{"message":"invalid login grant.key@token.example"}`, "invalid login …"},

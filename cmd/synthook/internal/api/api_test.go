@@ -42,9 +42,10 @@ func post[T any](t *testing.T, c *client.Client, path string, body any) T {
 
 // problem is an answer that refuses.
 type problem struct {
-	Status        int
-	Title, Detail string
-	Errors        []struct{ Location, Message string }
+	Status      int
+	Type, Title string
+	Detail      string
+	Errors      []struct{ Location, Message string }
 }
 
 // refused checks the shape that every refusal has.
