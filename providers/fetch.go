@@ -57,7 +57,7 @@ func (cl *Client) fetch(ctx context.Context, q *query, into *room) (a answer, re
 		throttled := false
 		if failure == nil {
 			if failure, throttled = cl.judge(&a, into, q.grant != nil); failure != nil {
-				failure.hear(&a)
+				failure.hear(&a, append([]string{shows.token, shows.session}, cl.secrets...))
 			}
 		}
 		if ctx.Err() != nil {

@@ -26,7 +26,7 @@ var (
 // speech is what of an answer that is an error may be told: words of a fixed vocabulary
 // (see trimmed), at most longestPhrase characters; "" where it says too little. Of an
 // answer that is no error by its status, only what stands where errors do.
-func (a *answer) speech() string {
+func (a *answer) speech(secrets []string) string {
 	media, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
 	body := bytes.TrimLeft(a.body[:min(len(a.body), maxErrorBody)], " \t\r\n\xef\xbb\xbf")
 	var texts []string
@@ -42,7 +42,7 @@ func (a *answer) speech() string {
 	case a.status >= 400:
 		texts = []string{string(body)}
 	}
-	if said := phraseOf(texts); said != "" || a.status < 400 {
+	if said := phraseOf(texts, secrets); said != "" || a.status < 400 {
 		return said
 	}
 	texts = nil
@@ -51,7 +51,7 @@ func (a *answer) speech() string {
 			texts = append(texts, match[1])
 		}
 	}
-	return phraseOf(texts)
+	return phraseOf(texts, secrets)
 }
 
 // spoken are the texts that stand where JSON says what is wrong.
@@ -89,10 +89,10 @@ func spoken(v gjson.Result, depth int) (texts []string) {
 }
 
 // phraseOf makes one phrase of what may be told of each text.
-func phraseOf(texts []string) string {
+func phraseOf(texts, secrets []string) string {
 	var said []string
 	for _, text := range texts {
-		if t := trimmed(text); t != "" && !slices.Contains(said, t) {
+		if t := trimmed(text, secrets); t != "" && !slices.Contains(said, t) {
 			said = append(said, t)
 		}
 	}
@@ -106,8 +106,8 @@ func phraseOf(texts []string) string {
 
 // hear adds the provider's own words to an error, and takes from them whether it is the
 // plan that a 403 is about.
-func (e *Error) hear(a *answer) {
-	said := a.speech()
+func (e *Error) hear(a *answer, secrets []string) {
+	said := a.speech(secrets)
 	if said == "" {
 		return
 	}

@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -82,12 +83,13 @@ func readVocabulary() map[string]wordClass {
 	return words
 }
 
-// trimmed is what may be kept of a text: "" where that says too little.
-func trimmed(text string) string {
+// trimmed is what may be kept of a text: "" where that says too little. Secrets are
+// dropped, even one that is a word of the vocabulary.
+func trimmed(text string, secrets []string) string {
 	if len(text) > longestSpeech {
 		text = text[:longestSpeech]
 	}
-	var p phrase
+	p := phrase{secrets: secrets}
 	for chunk := range strings.FieldsSeq(strings.ReplaceAll(text, "’", "'")) {
 		p.take(chunk)
 	}
@@ -99,9 +101,10 @@ type phrase struct {
 	b              strings.Builder
 	words, dropped int
 	telling        bool
-	gap            bool // something was dropped since the last word
-	stop           string
+	gap            bool   // something was dropped since the last word
+	stop           string // sign behind the last word
 	cut            bool
+	secrets        []string
 }
 
 // take adds what is between two spaces.
@@ -163,7 +166,7 @@ func (p *phrase) known(core string) (word string, class wordClass, ok bool) {
 	names := 0
 	for i, part := range parts {
 		c, ok := vocabulary[strings.ToLower(part)]
-		if !ok {
+		if !ok || p.secret(part) || p.secret(core) {
 			return "", class, false
 		}
 		class.telling = class.telling || c.telling
@@ -176,6 +179,13 @@ func (p *phrase) known(core string) (word string, class wordClass, ok bool) {
 		return "", class, false
 	}
 	return strings.Join(parts, "_"), class, true
+}
+
+// secret tells whether a word is one, or a word of one.
+func (p *phrase) secret(word string) bool {
+	return slices.ContainsFunc(p.secrets, func(s string) bool {
+		return slices.ContainsFunc(strings.Fields(s), func(part string) bool { return strings.EqualFold(part, word) })
+	})
 }
 
 // begins tells whether a sentence does.

@@ -34,6 +34,7 @@ func TestProvidersWords(t *testing.T) {
 		{"", `{"message":"No access for https://example.com/employees/4711?token=abc"}`, ""},
 		{"", `{"error":true,"data":[{"name":"Ada Lovelace","title":"Countess"}]}`, ""},
 		{"", `{"title":"Ada Lovelace","detail":"Mathematician, London"}`, ""},
+		{"", `{"message":"Invalid token Premium, or premium_plan"}`, "invalid token … or …"}, // it is the secret
 		{"", `{"message":"Forbidden"}`, "forbidden"},
 		{"", `{"message":"not found"}`, ""},
 		{"text/plain", "Ada Lovelace, Grace Hopper, Alan Turing", ""},
@@ -42,7 +43,7 @@ func TestProvidersWords(t *testing.T) {
 		{"", `{"message":`, ""},
 	} {
 		a := answer{status: 403, header: http.Header{"Content-Type": {test.kind}}, body: []byte(test.body)}
-		if got := a.speech(); got != test.want {
+		if got := a.speech([]string{"Basic premium"}); got != test.want {
 			t.Errorf("%s\n got %q\nwant %q", test.body, got, test.want)
 		}
 	}
@@ -51,7 +52,7 @@ func TestProvidersWords(t *testing.T) {
 func TestProvidersWordsInAHeader(t *testing.T) {
 	header := http.Header{"Www-Authenticate": {`Bearer realm="Ada", error="invalid_token", error_description="The access token expired"`}}
 	a := answer{status: 401, header: header, body: []byte(`{"request":"4711"}`)}
-	if got, want := a.speech(), "invalid_token: the access token expired"; got != want {
+	if got, want := a.speech([]string{"Basic premium"}), "invalid_token: the access token expired"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -59,7 +60,7 @@ func TestProvidersWordsInAHeader(t *testing.T) {
 func TestProvidersWordsAreFew(t *testing.T) {
 	long := `{"message":"` + strings.Repeat("the token is invalid and the scope is missing ", 50) + `"}`
 	a := answer{status: 403, body: []byte(long)}
-	if got := a.speech(); utf8.RuneCountInString(got) > longestPhrase || !strings.HasSuffix(got, " …") || !strings.HasPrefix(got, "the token is invalid") {
+	if got := a.speech([]string{"Basic premium"}); utf8.RuneCountInString(got) > longestPhrase || !strings.HasSuffix(got, " …") || !strings.HasPrefix(got, "the token is invalid") {
 		t.Errorf("%d characters: %q", utf8.RuneCountInString(got), got)
 	}
 }
@@ -75,7 +76,7 @@ func FuzzProvidersWords(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, status int, kind, body string) {
 		a := answer{status: status, header: http.Header{"Content-Type": {kind}, "Www-Authenticate": {`Bearer error="` + body + `"`}}, body: []byte(body)}
-		got := a.speech()
+		got := a.speech([]string{"Basic premium"})
 		if utf8.RuneCountInString(got) > longestPhrase {
 			t.Errorf("%d characters", utf8.RuneCountInString(got))
 		}

@@ -27,7 +27,7 @@ func (g *guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Header.Get("Authorization") != "Bearer "+g.key:
 		w.WriteHeader(http.StatusUnauthorized)
-		_, _ = io.WriteString(w, `{"error":{"message":"Invalid token `+r.Header.Get("Authorization")+` of Annabel Winterbottom"}}`)
+		_, _ = io.WriteString(w, `{"error":{"message":"Invalid token `+r.Header.Get("Authorization")+`: it is not valid any more, Annabel Winterbottom"}}`)
 	case g.closed[r.URL.Path]:
 		w.WriteHeader(http.StatusForbidden)
 		_, _ = io.WriteString(w, `{"error":"INSUFFICIENT_SCOPE","for":"Annabel Winterbottom"}`)
@@ -54,7 +54,7 @@ func TestAccountHealth(t *testing.T) {
 		}
 		p := refused(t, r.Call("POST /v1/accounts", servicetest.AdminKey, body("hunter2hunter2"), "Idempotency-Key: one"), http.StatusUnprocessableEntity)
 		if len(p.Errors) != 1 || p.Errors[0].Location != "body.credentials" || p.Type != "urn:synthook:account:credentials" ||
-			!strings.Contains(p.Errors[0].Message, `(401) (the provider says: "invalid token …"): check header_value`) {
+			!strings.Contains(p.Errors[0].Message, `(401) (the provider says: "invalid token … it is not valid any more …"): check header_value`) {
 			t.Errorf("%+v", p)
 		}
 		made := r.Call("POST /v1/accounts", servicetest.AdminKey, body("right"), "Idempotency-Key: one")
@@ -99,7 +99,7 @@ func mended(t *testing.T, r *servicetest.Rig, c *client.Client, provider *guarde
 	provider.set(func() { provider.key = "replaced" })
 	post[api.PollResult](t, c, path+"/streams/employees/poll?wait=true", nil)
 	account := get[api.Account](t, c, path)
-	if account.State != "needs_attention" || account.NextCheckAt == nil || !strings.Contains(account.StateReason, `"invalid token …"`) {
+	if account.State != "needs_attention" || account.NextCheckAt == nil || !strings.Contains(account.StateReason, `"invalid token … it is not valid any more …"`) {
 		t.Errorf("%+v", account)
 	}
 	if now := r.Call("GET "+path, servicetest.AdminKey, "").Header.Get("ETag"); now != tag {
