@@ -148,7 +148,10 @@ func (p inquiry) advice(e *providers.Error) string {
 	case providers.FaultPlan:
 		return ": it needs another plan at the provider, or choose record types without it"
 	case providers.FaultHost, providers.FaultTLS:
-		return fmt.Sprintf(" (%s): %s", e.Host, address)
+		if e.Host != "" {
+			address = e.Host + "; " + address
+		}
+		return ": " + address
 	case providers.FaultAddress:
 		return ": " + address + ", or allow the address with --allow-network"
 	case providers.FaultList, providers.FaultRedirect, providers.FaultForeign:

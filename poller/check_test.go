@@ -2,6 +2,7 @@ package poller
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -80,6 +81,31 @@ func TestAccountIsCheckedBeforeItIsMade(t *testing.T) {
 	})
 }
 
+// lost is a network in which no name is known.
+type lost struct{}
+
+func (lost) RoundTrip(r *http.Request) (*http.Response, error) {
+	return nil, &net.DNSError{Err: "no such host", Name: r.URL.Hostname(), IsNotFound: true}
+}
+
+// A host that is not there is told with what its name is made of.
+func TestUnknownHost(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.config.HTTP = &http.Client{Transport: lost{}}
+		r.accounts = NewAccounts(r.config)
+		for _, test := range []struct{ base, field, wants string }{
+			{"", "credentials", "the provider's host name is unknown: acmee.workable.com; correct subdomain, which"},
+			{"https://eu.example.com", "base_url", "unknown: eu.example.com; correct the base URL"},
+		} {
+			_, err := r.accounts.Create(t.Context(), DefaultProject, NewAccount{Provider: "workable", BaseURL: test.base, Credentials: map[string]string{"subdomain": "acmee", "api_key": "k"}})
+			refusal, ok := errors.AsType[*InvalidError](err)
+			if !ok || refusal.Code != "host" || refusal.Field != test.field || !strings.Contains(refusal.Message, test.wants) {
+				t.Errorf("%v, want %s: …%s…", err, test.field, test.wants)
+			}
+		}
+	})
+}
+
 // What isn't the account's fault is no reason against it.
 func TestProviderThatIsDownIsNoReason(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
@@ -95,6 +121,9 @@ func TestProviderThatIsDownIsNoReason(t *testing.T) {
 			a := r.account(twoLists)
 			if len(a.Check) != 2 || a.Check[0].Result != test.result || a.Check[1].Result != test.result || a.State != StateActive || time.Since(begun) > checkTime {
 				t.Errorf("%s: %+v", name, a.Check)
+			}
+			if got := r.state(a); got.BlockedUntil.IsZero() == (test.result == CheckThrottled) {
+				t.Errorf("%s: blocked until %s", name, got.BlockedUntil)
 			}
 			if s := r.stream(a); s.State != StreamNew {
 				t.Errorf("%s: %+v", name, s)

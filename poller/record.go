@@ -204,40 +204,19 @@ func (a *attempt) fail(ctx context.Context, cause error) error {
 		Incremental: a.result.Incremental, Pages: a.result.Pages, Requests: a.result.Requests,
 		Created: a.early.created, Updated: a.early.updated, Events: a.early.events, Error: fmt.Sprintf("%.500s", cause.Error()),
 	}
-	a.outcome = "failed"
-	now, counts, refused, was := a.time(), 1, 0, StateActive
+	now, was := a.time(), StateActive
 	if a.attention {
 		was = StateNeedsAttention
 	}
-	next := now.Add(backoff(a.failures+1, a.inForce().Interval(now)))
 	refusal, _ := errors.AsType[*providers.Error](cause)
-	switch {
-	case refusal == nil:
-		if errors.Is(cause, hashstore.ErrConflict) {
-			a.outcome, counts = "conflict", 0
-		}
-	case refusal.Kind == providers.Auth:
-		a.outcome = "needs_attention"
-		if a.attention = a.attention || !ofList(refusal); !a.attention {
-			refused = 1
-		}
-	case refusal.Kind == providers.Throttled && !refusal.RetryAt.IsZero():
-		a.outcome, counts = "throttled", 0
-		next = refusal.RetryAt.Add(a.clock).UTC()
-		if err := a.block(ctx, a.account.id, refusal.RetryAt); err != nil {
-			return err
-		}
-	}
-	switch {
-	case a.attention && a.outcome != "throttled":
-		next = now.Add(recheck(a.account.checks, a.inForce().Interval(now)))
-	case a.refusals+refused > 0 && a.outcome != "throttled":
-		next = now.Add(recheck(a.refusals, a.inForce().Interval(now)))
+	back, err := a.setBack(ctx, cause, refusal)
+	if err != nil {
+		return err
 	}
 	return a.inTx(ctx, func(tx *sql.Tx) error {
 		// The account's row before the stream's: the order in which everybody locks them.
 		if a.attention {
-			if err := a.callForAttention(ctx, tx, was, next); err != nil {
+			if err := a.callForAttention(ctx, tx, was, back.next); err != nil {
 				return err
 			}
 		}
@@ -245,7 +224,7 @@ func (a *attempt) fail(ctx context.Context, cause error) error {
 			polls = polls + 1, requests = requests + $9, next_poll_at = CASE WHEN next_poll_at IS NOT DISTINCT FROM $3 THEN $4 ELSE next_poll_at END,
 			last_poll_at = $5, last_duration_ms = $6
 			WHERE id = $7 AND fence = $8`,
-			counts, a.result.Error, a.due, next, a.started, now.Sub(a.started).Milliseconds(), a.streamID, a.fence, a.result.Requests, refused)
+			back.counts, a.result.Error, a.due, back.next, a.started, now.Sub(a.started).Milliseconds(), a.streamID, a.fence, a.result.Requests, back.refused)
 		if err != nil {
 			return fmt.Errorf("record failed poll: %w", err)
 		}
@@ -259,6 +238,43 @@ func (a *attempt) fail(ctx context.Context, cause error) error {
 		}
 		return a.remember(ctx, tx, a.result.Error)
 	})
+}
+
+// setback is what a failure means for the times to come.
+type setback struct {
+	next    time.Time
+	counts  int // as a failure in a row: 0 or 1
+	refused int // as a refusal of this list alone
+}
+
+// setBack decides what a failure means. It sets the outcome, and whether the account needs
+// attention.
+func (a *attempt) setBack(ctx context.Context, cause error, refusal *providers.Error) (setback, error) {
+	now := a.time()
+	interval := a.inForce().Interval(now)
+	b := setback{next: now.Add(backoff(a.failures+1, interval)), counts: 1}
+	a.outcome = "failed"
+	switch {
+	case refusal == nil:
+		if errors.Is(cause, hashstore.ErrConflict) {
+			a.outcome, b.counts = "conflict", 0
+		}
+	case refusal.Kind == providers.Auth:
+		a.outcome = "needs_attention"
+		if a.attention = a.attention || !ofList(refusal); !a.attention {
+			b.refused = 1
+		}
+	case refusal.Kind == providers.Throttled && !refusal.RetryAt.IsZero():
+		a.outcome, b.counts, b.next = "throttled", 0, refusal.RetryAt.Add(a.clock).UTC()
+		return b, a.block(ctx, a.account.id, refusal.RetryAt)
+	}
+	switch {
+	case a.attention:
+		b.next = now.Add(recheck(a.account.checks, interval))
+	case a.refusals+b.refused > 0:
+		b.next = now.Add(recheck(a.refusals, interval))
+	}
+	return b, nil
 }
 
 // inForce is the stream's schedule, also where its plan could not be made.

@@ -119,6 +119,39 @@ func (s *tokenStore) expire(ctx context.Context) error {
 	return errors.Join(err, s.Save(ctx, kept))
 }
 
+// Tokens of credentials that were replaced meanwhile never take the place of the new ones'.
+func TestTokensOfReplacedCredentials(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		store := r.poller.tokens(r.account(nil).ID)
+		unlock, err := store.Lock(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unlock()
+		if _, err := store.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, tokens := range []map[string]string{{"token": "a"}, {"token": "b"}} {
+			if err := store.Save(t.Context(), tokens); err != nil {
+				t.Error(err)
+			}
+		}
+		sealed, err := sealTokens(r.config.Sealer, store.accountID, map[string]string{"token": "new"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.db.ExecContext(t.Context(), `UPDATE accounts SET tokens = $1`, sealed); err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Save(t.Context(), map[string]string{"token": "old"}); !errors.Is(err, errTokensReplaced) {
+			t.Error(err)
+		}
+		if now, err := store.Load(t.Context()); err != nil || now["token"] != "new" {
+			t.Errorf("%v %v", now, err)
+		}
+	})
+}
+
 // withRotating lets the rig have a provider whose refresh tokens are good once.
 func (r *rig) withRotating() {
 	r.t.Helper()

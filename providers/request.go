@@ -247,8 +247,9 @@ func (cl *Client) receive(q *http.Request, buffer *bytes.Buffer) (a answer, fail
 	response, err := cl.http.Do(q)
 	if err != nil {
 		e := transportError(err)
-		if host := q.URL.Hostname(); !slices.ContainsFunc(cl.secrets, func(s string) bool { return strings.Contains(host, s) }) {
-			e.Host = host
+		e.Host = q.URL.Hostname()
+		if slices.ContainsFunc(cl.secrets, func(s string) bool { return len(s) >= 4 && strings.Contains(e.Host, s) }) {
+			e.Host = "" // a host that is made of a secret
 		}
 		return answer{}, e
 	}
