@@ -54,7 +54,7 @@ func TestAccountIsCheckedBeforeItIsMade(t *testing.T) {
 			r.people.setFault(test.fault)
 			before := r.people.requested()
 			n := NewAccount{Provider: "generic", BaseURL: r.people.URL, Credentials: map[string]string{
-				"employees_path": "/people", "candidates_path": "/candidates", "records_path": "items", "header_value": "Bearer ada-secret"}}
+				"employees_path": "/people", "candidates_path": "/candidates", "records_path": "items", "paging": "none", "header_value": "Bearer ada-secret"}}
 			if test.baseURL != "" {
 				n.BaseURL = test.baseURL
 			}

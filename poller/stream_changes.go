@@ -157,10 +157,10 @@ func (s *Streams) Schedules(ctx context.Context, projectID string) ([]RecordType
 // SetSchedule sets a project's schedule for a record type; "" removes it. It is in
 // force at once for every stream that has none of its own and whose account has none.
 func (s *Streams) SetSchedule(ctx context.Context, projectID string, v RecordTypeSchedule) error {
-	if v.RecordType == "" {
-		return invalid("record_type", "must not be empty")
-	}
 	if v.Schedule != "" {
+		if err := s.Catalog.CheckRecordType(v.RecordType); err != nil {
+			return invalid("record_type", "%s", err)
+		}
 		if _, err := ParseSchedule(v.Schedule, s.MinInterval); err != nil {
 			return invalid("schedule", "%s", err)
 		}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/synthook/synthook/diff"
@@ -87,9 +88,21 @@ func (s *Streams) Get(ctx context.Context, projectID, accountID, recordType stri
 		return Stream{}, err
 	}
 	if len(streams) == 0 {
-		return Stream{}, notFound("stream")
+		return Stream{}, s.noStream(ctx, projectID, accountID)
 	}
 	return streams[0], nil
+}
+
+// noStream says which streams the account has instead.
+func (s *Streams) noStream(ctx context.Context, projectID, accountID string) error {
+	accounts, err := selectAccounts(ctx, s.DB, `a.project_id = $1 AND a.id = $2`, projectID, accountID)
+	switch {
+	case err != nil:
+		return err
+	case len(accounts) == 0:
+		return notFound("account")
+	}
+	return fmt.Errorf("%w: the account has %s", notFound("stream"), strings.Join(accounts[0].RecordTypes, ", "))
 }
 
 func (s *Streams) streams(ctx context.Context, where string, args ...any) ([]Stream, error) {

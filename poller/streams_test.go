@@ -2,6 +2,7 @@ package poller
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 )
@@ -61,6 +62,12 @@ func TestScheduleInForce(t *testing.T) {
 		}
 		recordType("")
 		expect("1h", FromDefault)
+		if err := r.streams.SetSchedule(ctx, DefaultProject, RecordTypeSchedule{"employee", "1h"}); err == nil || !strings.Contains(err.Error(), `did you mean "employees"?`) {
+			t.Errorf("a record type that nobody has: %v", err)
+		}
+		if _, err := r.streams.Get(ctx, DefaultProject, a.ID, "employee"); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "the account has employees") {
+			t.Errorf("a stream that the account has not got: %v", err)
+		}
 		if err := r.streams.SetSchedule(ctx, DefaultProject, RecordTypeSchedule{"employees", "often"}); err == nil {
 			t.Error("a wrong schedule was accepted")
 		}

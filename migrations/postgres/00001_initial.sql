@@ -3,7 +3,7 @@
 -- What holds for the whole database. One row, written at the first start.
 CREATE TABLE installation (
     id             smallint    PRIMARY KEY DEFAULT 1 CHECK (id = 1),
-    key_check      bytea       NOT NULL, -- a known text sealed under the master key: tells a wrong key at start
+    data_key       bytea       NOT NULL, -- what everything else is sealed under; itself sealed under the master key
     admin_key_hash bytea,                -- SHA-256; NULL where the operator sets the admin key
     created_at     timestamptz NOT NULL
 );

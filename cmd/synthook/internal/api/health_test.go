@@ -50,7 +50,7 @@ func TestAccountHealth(t *testing.T) {
 		server := httptest.NewServer(provider)
 		t.Cleanup(server.Close)
 		body := func(key string) string {
-			return fmt.Sprintf(`{"provider":"generic","base_url":%q,"schedule":"24h","credentials":{"employees_path":"/e","candidates_path":"/c","header_value":"Bearer %s"}}`, server.URL, key)
+			return fmt.Sprintf(`{"provider":"generic","base_url":%q,"schedule":"24h","credentials":{"employees_path":"/e","candidates_path":"/c","paging":"none","header_value":"Bearer %s"}}`, server.URL, key)
 		}
 		p := refused(t, r.Call("POST /v1/accounts", servicetest.AdminKey, body("hunter2hunter2"), "Idempotency-Key: one"), http.StatusUnprocessableEntity)
 		if len(p.Errors) != 1 || p.Errors[0].Location != "body.credentials" || p.Type != "urn:synthook:account:credentials" ||
