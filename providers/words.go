@@ -20,9 +20,9 @@ const (
 
 // plainWords are those that tell nothing alone.
 const plainWords = `a about above access account after again against all allow allowed allows also an and another any are aren't as at available
-be because been before behind being below between both but by can can't cannot check contact contains could couldn't current currently
-did didn't do does doesn't don't during each either else empty ensure every exists field fields find following for found from given got
-had has have haven't here how if in incorrectly inside instead into is isn't it its just later least less list made make many maximum may
+be because been before behind being belong belongs below between both but by can can't cannot check complete contact contains correct could couldn't current currently
+did didn't do does doesn't don't during each either else empty ensure every exist exists field fields find following for found from given got
+had has have haven't here how if in include included includes including incorrectly inside instead into is isn't it its just lack lacks later least less list made make many maximum may
 minimum missing more most must my name need needed needs neither never new no none nor not now of off on once one only or other our out
 outside over own page path per please possible provide provided proper properly read reading reason request requested requests required
 requires same see seems send sent set should shouldn't since so some something specified still such supplied than that the their them then

@@ -12,8 +12,8 @@ func TestProvidersWords(t *testing.T) {
 	for _, test := range []struct{ kind, body, want string }{
 		{"", `{"error":"invalid_grant","error_description":"Token has been expired or revoked."}`, "invalid_grant: token has been expired or revoked"},
 		{"", `{"message":"Invalid API key"}`, "invalid api key"},
-		{"", `{"errors":[{"status":"403","code":"INSUFFICIENT_SCOPE","detail":"The token lacks the scope employees:read"}]}`, "insufficient_scope: the token … the scope employees_read"},
-		{"", `{"error":{"code":403,"message":"Your current plan does not include access to this feature. Please upgrade to Enterprise."}}`, "your current plan does not … access to this feature. please upgrade to enterprise"},
+		{"", `{"errors":[{"status":"403","code":"INSUFFICIENT_SCOPE","detail":"The token lacks the scope employees:read"}]}`, "insufficient_scope: the token lacks the scope employees_read"},
+		{"", `{"error":{"code":403,"message":"Your current plan does not include access to this feature. Please upgrade to Enterprise."}}`, "your current plan does not include access to this feature. please upgrade to enterprise"},
 		{"", `{"fault":{"faultstring":"Rate limit quota violation. Quota limit exceeded. Identifier : 8f7e4711"}}`, "rate limit quota violation. quota limit exceeded. identifier …"},
 		{"", `["The request could not be authenticated"]`, "the request could not be authenticated"},
 		{"", `"InvalidAuthenticationToken"`, "invalid_authentication_token"},

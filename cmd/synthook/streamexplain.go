@@ -103,7 +103,7 @@ func why(account api.Account, s api.Stream, now time.Time) []string {
 			say("It is believed by itself when %d complete listings in a row find the very same.", s.ReleaseAfter)
 		}
 	}
-	if s.Failures > 0 {
+	if s.Failures > 0 && s.State != "needs_attention" { // else it is said above
 		say("%s in a row failed%s. Nothing was believed; the next attempts are further apart.", counted(s.Failures, "poll"), because(s.LastError))
 	}
 	if s.Suspected > 0 {
