@@ -133,7 +133,7 @@ func (a *core) markRefused(ctx context.Context, tx *sql.Tx, d draft) error {
 		if !f.alone() {
 			continue
 		}
-		schedule, _ := a.schedules.inForce("", d.account.Schedule, "", a.providerSchedule(d.account.Provider, f.RecordType))
+		schedule, _ := a.schedules.inForce("", d.account.Schedule, "", a.streamOf(d.account.Provider, f.RecordType).Schedule)
 		wait := recheck(0, schedule.Interval(time.Now()))
 		if _, err := tx.ExecContext(ctx, `UPDATE streams SET refusals = 1, failures = 1, last_error = $1, next_poll_at = `+a.after("$2")+`
 			WHERE account_id = $3 AND record_type = $4`, f.Detail, wait.Microseconds(), d.account.ID, f.RecordType); err != nil {
