@@ -17,9 +17,10 @@ import (
 	"github.com/synthook/synthook/providers/emulator"
 )
 
-// trial is one connector's list against its provider's files.
+// trial is one connector's list, in one of its ways to authenticate, against its provider's files.
 type trial struct {
 	connector  *providers.Connector
+	way        providers.Way
 	dialect    *emulator.Dialect
 	recordType string
 	list       emulator.List
@@ -29,7 +30,7 @@ type trial struct {
 func (c trial) provider(t *testing.T, alter func(r *http.Request, n int, a *emulator.Answer)) (*emulator.Provider, *providers.Client) {
 	t.Helper()
 	p := &emulator.Provider{Dir: "testdata/fixtures/" + c.connector.Name, Host: strings.TrimPrefix(testHost, "http://"), Alter: alter}
-	client, err := c.connector.Open(providers.Target{BaseURL: testHost, Credentials: invented(c.connector)}, providers.Options{HTTP: &http.Client{Transport: p}})
+	client, err := c.connector.Open(providers.Target{BaseURL: testHost, Credentials: invented(c.connector, c.way)}, providers.Options{HTTP: &http.Client{Transport: p}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +42,7 @@ func (c trial) data(alter func(r *http.Request, n int, a *emulator.Answer)) func
 	seen := 0
 	return func(r *http.Request, _ int, a *emulator.Answer) {
 		grant := func(path string) bool { return strings.HasSuffix(r.URL.Path, path) }
-		if r.URL.Host != strings.TrimPrefix(testHost, "http://") || slices.ContainsFunc(c.dialect.Grants(), grant) {
+		if r.URL.Host != strings.TrimPrefix(testHost, "http://") || slices.ContainsFunc(c.dialect.Grants(c.way.Name), grant) {
 			return
 		}
 		seen++
@@ -98,7 +99,7 @@ var conformance = map[string]func(t *testing.T, c trial){
 			}))
 			got := list(t.Context(), client, c.recordType)
 			wantKind(t, got.err, providers.Auth, strconv.Itoa(status))
-			if most := 1 + len(c.dialect.Grants()); asked > most {
+			if most := 1 + len(c.dialect.Grants(c.way.Name)); asked > most {
 				t.Errorf("asked %d times with credentials that a %d refused", asked, status)
 			}
 		}
@@ -297,11 +298,13 @@ func TestConformance(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, recordType := range c.RecordTypes() {
-			for name, check := range conformance {
-				t.Run(fmt.Sprintf("%s %s %s", c.Name, recordType, name), func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) { check(t, trial{c, dialect, recordType, dialect.List(recordType)}) })
-				})
+		for _, way := range waysOf(c) {
+			for _, recordType := range c.RecordTypes() {
+				for name, check := range conformance {
+					t.Run(fmt.Sprintf("%s %s %s %s", c.Name, way.Name, recordType, name), func(t *testing.T) {
+						synctest.Test(t, func(t *testing.T) { check(t, trial{c, way, dialect, recordType, dialect.List(recordType)}) })
+					})
+				}
 			}
 		}
 	}

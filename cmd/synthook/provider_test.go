@@ -70,6 +70,25 @@ func TestProviderShow(t *testing.T) {
 	}
 }
 
+// Of several ways to authenticate, each is shown with its own credentials.
+func TestProviderShowsWays(t *testing.T) {
+	two := strings.Replace(ownConnector, "  - {name: token, title: Token}\n", "  - {name: token, title: Token}\n  - {name: user}\n  - {name: region, secret: false}\n", 1)
+	two = strings.Replace(two, "auth:\n  header:\n    Authorization: Bearer ${cred.token}\n", "auth:\n  - {name: token, title: By token, header: {X-Token: '${cred.token}', X-Region: '${cred.region}'}}\n  - {name: user, verified: never, header: {X-User: '${cred.user}', X-Region: '${cred.region}'}}\n", 1)
+	path := writeFile(t, "mine.yaml", two)
+	r := synthook(t, nil, "", "provider", "show", "mine", "--connectors", filepath.Dir(path))
+	var shown []string
+	for line := range strings.Lines(r.stdout) {
+		key, _, _ := strings.Cut(line, ":")
+		if words := strings.Fields(line); slices.Contains([]string{"credential", "way", "verified"}, key) {
+			shown = append(shown, key+" "+words[1])
+		}
+	}
+	want := []string{"verified this", "credential region", "way token", "verified this", "credential token", "way user", "verified never", "credential user", "verified this"}
+	if !slices.Equal(shown, want) {
+		t.Errorf("%q, want %q in\n%s", shown, want, r.stdout)
+	}
+}
+
 func TestProviderLint(t *testing.T) {
 	sound := writeFile(t, "mine.yaml", ownConnector)
 	if r := synthook(t, nil, "", "provider", "lint", sound); r.status != exitOK || r.stdout != "" || r.stderr != "no problems\n" {

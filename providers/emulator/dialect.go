@@ -20,7 +20,7 @@ type Dialect struct {
 		Auth, Throttle, Transient, Restart, Absent Words
 	}
 	Limits struct{ Reset, Remaining Words }
-	Auth   authentication
+	Auth   authentications
 
 	defaults list
 	streams  map[string]list
@@ -73,23 +73,43 @@ func (p *page) UnmarshalYAML(data []byte) error {
 	return yaml.Unmarshal(data, (*plain)(p))
 }
 
-// authentication is what of auth asks for something first; auth: none is a text.
-type authentication struct{ Token, Session struct{ Get, Post string } }
+// authentication is what of a way to authenticate asks for something first.
+type authentication struct {
+	Name           string
+	Token, Session struct{ Get, Post string }
+}
+
+// authentications are one or several; auth: none is a text.
+type authentications []authentication
 
 // UnmarshalYAML implements yaml.BytesUnmarshaler.
-func (a *authentication) UnmarshalYAML(data []byte) error {
-	type plain authentication
+func (a *authentications) UnmarshalYAML(data []byte) error {
 	if strings.TrimSpace(string(data)) == "none" {
 		return nil
 	}
-	return yaml.Unmarshal(data, (*plain)(a))
+	var many []authentication
+	if err := yaml.Unmarshal(data, &many); err != nil {
+		many = make([]authentication, 1)
+		if err := yaml.Unmarshal(data, &many[0]); err != nil {
+			return err
+		}
+	}
+	*a = many
+	return nil
 }
 
-// Grants are the paths at which the connector asks for tokens and sessions.
-func (d *Dialect) Grants() []string {
+// Grants are the paths at which the connector asks for tokens and sessions, in one of its
+// ways to authenticate; "" is the name of the only one.
+func (d *Dialect) Grants(way string) []string {
 	var paths []string
-	for _, address := range []string{d.Auth.Token.Get, d.Auth.Token.Post, d.Auth.Session.Get, d.Auth.Session.Post} {
-		if address != "" {
+	for _, a := range d.Auth {
+		if a.Name != way {
+			continue
+		}
+		for _, address := range []string{a.Token.Get, a.Token.Post, a.Session.Get, a.Session.Post} {
+			if address == "" {
+				continue
+			}
 			_, rest, found := strings.Cut(address, "://")
 			if _, path, ok := strings.Cut(rest, "/"); found && ok {
 				address = "/" + path
