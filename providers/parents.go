@@ -59,6 +59,9 @@ func (l *listing) through(ctx context.Context, w *walk, take taker) error {
 		var err error
 		if page, more, err = w.next(ctx, s); err != nil {
 			l.spend(page.Requests)
+			if w.stream == l.stream {
+				l.leave(page.Records, s)
+			}
 			return err
 		}
 		if err := take(ctx, w, page, s, more); err != nil {

@@ -74,7 +74,8 @@ func (w *walk) query() *query {
 	return q
 }
 
-// next reads one page; more is false after the last.
+// next reads one page; more is false after the last. With an error, the page has the
+// records that could be read all the same.
 func (w *walk) next(ctx context.Context, s *sheet) (page Page, more bool, err error) {
 	page.Capacity, page.Total = w.capacity(), -1
 	a, requests, err := w.cl.fetch(ctx, w.query(), &s.room)
@@ -98,12 +99,14 @@ func (w *walk) next(ctx context.Context, s *sheet) (page Page, more bool, err er
 		w.pages++
 		more, err = w.advance(a, n)
 	}
-	if err == nil && w.stream.detail != nil {
-		err = w.details(ctx, s, &page)
-	}
 	if err != nil {
-		page.Records, page.Deleted = nil, nil
 		return page, false, err
+	}
+	if w.stream.detail != nil {
+		if err = w.details(ctx, s, &page); err != nil {
+			page.Records = nil
+			return page, false, err
+		}
 	}
 	page.Total = w.total
 	return page, more, err
@@ -142,6 +145,7 @@ func (w *walk) read(a *answer, s *sheet, page *Page) (n int, err error) {
 		}
 		id, err := w.stream.records.recordID(f, w.scope.parent())
 		if err != nil {
+			page.Records = append(page.Records, Record{Raw: raw})
 			return protocol("record %d has no id: %s", n, err)
 		}
 		_, _ = ids.WriteString(id)
@@ -322,21 +326,32 @@ func (w *walk) checkTotal() error {
 		got = w.rows
 	}
 	if w.total >= 0 && got != w.total {
-		return protocol("listing incomplete: provider says %d, got %d", w.total, got)
+		return protocol("listing incomplete: provider says %d, got %d (%s)", w.total, got, w.stream.paging.total.text)
 	}
 	return nil
 }
 
+// number reads a whole number, in whatever way JSON writes it.
 func number(s source, a answer) (int, bool, error) {
 	value, ok, err := s.scalar(a)
-	if err == nil && !ok {
+	if err != nil {
+		return 0, false, protocol("%s", err)
+	}
+	if !ok {
 		return 0, false, nil
 	}
-	n, wrong := strconv.Atoi(value)
-	if err != nil || wrong != nil || n < 0 {
-		return 0, false, protocol("%s is not a whole number", s.text)
+	n, err := strconv.ParseFloat(value, 64)
+	switch {
+	case err != nil:
+		return 0, false, protocol("%s is a text, not a whole number", s.text)
+	case n < 0:
+		return 0, false, protocol("%s is a negative number, not how many there are", s.text)
+	case n != math.Trunc(n):
+		return 0, false, protocol("%s is a number with a fraction, not a whole number", s.text)
+	case n > 1<<53:
+		return 0, false, protocol("%s is too large a number", s.text)
 	}
-	return n, true, nil
+	return int(n), true, nil
 }
 
 func readFlag(s source, a answer) (bool, error) {

@@ -163,6 +163,35 @@ func TestProviderTry(t *testing.T) {
 	}
 }
 
+// What a listing is refused for is told, with the shape of what came all the same.
+func TestProviderTryShowsWhatIsRefused(t *testing.T) {
+	connector := strings.Replace(strings.Replace(ownConnector, `query: {page: "${page.number}"}`, `query: {skip: "${page.offset}"}`, 1), `{kind: page, end: "more is false"}`, "{kind: offset, end: total, total: meta.total}", 1)
+	for name, test := range map[string]struct {
+		body, reason string
+		ids          int
+	}{
+		"the total says less":     {`{"people":[{"id":1,"name":"Ada Quill"}],"meta":{"total":0}}`, "listing incomplete: provider says 0, got 1 (meta.total)", 1},
+		"the total is a fraction": {`{"people":[{"id":1,"name":"Ada Quill"}],"meta":{"total":0.5}}`, "meta.total is a number with a fraction, not a whole number", 1},
+		"there is no total":       {`{"people":[{"id":1,"name":"Ada Quill"}]}`, "the answer has no meta.total, so the end of the list can't be known", 1},
+		"there is no id":          {`{"people":[{"key":1,"name":"Ada Quill"}],"meta":{"total":1}}`, "record 1 has no id", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(test.body)) }))
+			defer server.Close()
+			args := []string{"provider", "try", writeFile(t, "mine.yaml", connector), "--base-url", server.URL, "--credential", "token=t", "--allow-private-networks", "--pages", "1"}
+			r := synthook(t, nil, "", append(args, "--json")...)
+			var got trial
+			if err := json.Unmarshal([]byte(r.stdout), &got); err != nil || r.status != exitFailed || got.Complete || got.Pages != 1 || got.Records != 1 || got.IDs != test.ids || len(got.Shape) != 2 || !strings.Contains(got.Error, test.reason) {
+				t.Errorf("%v, status %d: %+v", err, r.status, got)
+			}
+			r = synthook(t, nil, "", args...)
+			if !strings.Contains(r.stdout, test.reason) || !strings.Contains(r.stdout, "would believe nothing") || strings.Contains(r.stdout+r.stderr, "Quill") {
+				t.Errorf("%s%s", r.stdout, r.stderr)
+			}
+		})
+	}
+}
+
 func TestProviderSchemaAndInit(t *testing.T) {
 	if r := synthook(t, nil, "", "provider", "schema"); r.status != exitOK || !json.Valid([]byte(r.stdout)) || !strings.Contains(r.stdout, `"credentials"`) {
 		t.Errorf("%+v", r)
