@@ -13,6 +13,7 @@ const (
 	classTransient = "transient"
 	classRestart   = "restart"
 	classAbsent    = "absent"
+	classEmpty     = "empty"
 )
 
 // errorRules are how a connector's answers say that something is wrong.
@@ -30,7 +31,7 @@ func (c *compiler) errorRules(f errorsFile) errorRules {
 	for _, of := range []struct {
 		class string
 		words []text
-	}{{classAuth, f.auth}, {classThrottle, f.throttle}, {classTransient, f.transient}, {classRestart, f.restart}, {classAbsent, f.absent}} {
+	}{{classAuth, f.auth}, {classThrottle, f.throttle}, {classTransient, f.transient}, {classRestart, f.restart}, {classAbsent, f.absent}, {classEmpty, f.empty}} {
 		for _, word := range of.words {
 			status, err := strconv.Atoi(word.value)
 			switch {
@@ -62,13 +63,14 @@ func (e *errorRules) class(a answer) (class, code string) {
 
 // classError is the error of an answer with a class, or with a status alone.
 func classError(class string, status int, code string, location *url.URL) *Error {
-	as := map[string]int{classAuth: 401, classTransient: 500, classAbsent: 404}[class]
+	as := map[string]int{classAuth: 401, classTransient: 500, classAbsent: 404, classEmpty: 404}[class]
 	e := statusError(status, location)
 	if as != 0 && !slices.Contains([]int{as}, status) {
 		e = statusError(as, nil)
 		e.Status = status
 		e.Detail += ", told by " + code
 	}
+	e.empty = class == classEmpty
 	if class == classRestart {
 		e.Detail, e.restart = "the provider doesn't know its own cursor or token any more ("+code+")", true
 	}

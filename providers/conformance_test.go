@@ -179,9 +179,32 @@ var conformance = map[string]func(t *testing.T, c trial){
 		}
 	},
 	"bears an account without records": func(t *testing.T, c trial) {
-		_, client := c.provider(t, c.data(func(_ *http.Request, _ int, a *emulator.Answer) { c.list.Empty(a) }))
-		if got := list(t.Context(), client, c.recordType); got.err != nil || len(got.ids) != 0 || got.pages == 0 {
-			t.Errorf("%v in %d pages, %v", got.ids, got.pages, got.err)
+		ways := c.list.Empties()
+		for _, word := range c.dialect.Errors.Empty {
+			ways["the word "+word] = func(a *emulator.Answer) { c.fail(a, word) }
+		}
+		for name, empty := range ways {
+			_, client := c.provider(t, c.data(func(_ *http.Request, _ int, a *emulator.Answer) { empty(a) }))
+			if got := list(t.Context(), client, c.recordType); got.err != nil || len(got.ids) != 0 || got.pages == 0 {
+				t.Errorf("%s: %v in %d pages, %v", name, got.ids, got.pages, got.err)
+			}
+		}
+	},
+	"bears an account with one record": func(t *testing.T, c trial) {
+		path, body := "", ""
+		_, client := c.provider(t, c.data(func(r *http.Request, n int, a *emulator.Answer) {
+			switch {
+			case n == 1:
+				path, body = r.URL.Path, string(a.Body)
+				c.list.One(a)
+			case r.URL.Path == path: // later pages and variants
+				*a = emulator.Answer{Status: http.StatusOK, Header: http.Header{}, Body: []byte(body)}
+				c.list.Behind(a)
+			}
+		}))
+		got := list(t.Context(), client, c.recordType)
+		if got.err != nil || len(got.ids) == 0 {
+			t.Errorf("%v, %v", got.ids, got.err)
 		}
 	},
 	"isn't deceived by a record that goes meanwhile": func(t *testing.T, c trial) {

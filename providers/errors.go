@@ -49,6 +49,7 @@ type Error struct {
 	Detail     string
 	cause      error
 	oauth      string // ", " and the code of a refused grant
+	empty      bool   // the provider's own word for a list without records
 	restart    bool   // a cursor or token is no longer good: the listing begins anew
 }
 

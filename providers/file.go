@@ -35,9 +35,9 @@ type limitsFile struct {
 
 // errorsFile tells how answers say that something is wrong, beside their status.
 type errorsFile struct {
-	ok                                         text // condition
-	code                                       []text
-	auth, throttle, transient, restart, absent []text
+	ok                                                text // condition
+	code                                              []text
+	auth, throttle, transient, restart, absent, empty []text
 }
 
 var categories = []string{"hris", "ats", "unified", "generic"}
@@ -129,5 +129,6 @@ func errorsTable(d *decoder, e *errorsFile) (fields, []string) {
 		"transient": d.scalars(&e.transient).doc("statuses and codes that may pass by themselves"),
 		"restart":   d.scalars(&e.restart).doc("codes that mean: this cursor or sync token is no longer good, begin anew"),
 		"absent":    d.scalars(&e.absent).doc("statuses and codes that mean what 404 means"),
+		"empty":     d.scalars(&e.empty).doc("statuses and codes that mean: the list has no records, or no more of them"),
 	}, nil
 }

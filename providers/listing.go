@@ -22,6 +22,7 @@ type listing struct {
 	mu       sync.Mutex
 	requests int                 // made for no page yet
 	seen     map[uint64]struct{} // ids, where several variants of the list can give one
+	done     *finished           // parents, of a list that has them
 	left     []Record            // of the page that failed
 	leftOn   *sheet
 }
@@ -128,6 +129,7 @@ func (l *listing) deliver(ctx context.Context, w *walk, page Page, s *sheet, mor
 	case page.NotModified:
 		page.Validators = l.o.Validators
 	case l.stream.parent != nil:
+		page.Resume = l.marked(l.finished().mark())
 	case !more && last:
 		page.Validators = l.validators(w)
 	case !more:
@@ -171,6 +173,19 @@ func (l *listing) leave(records []Record, s *sheet) {
 	if l.left == nil && len(records) > 0 {
 		l.left, l.leftOn = records, s
 	}
+}
+
+// finish begins to keep which parents are finished.
+func (l *listing) finish(done *finished) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.done = done
+}
+
+func (l *listing) finished() *finished {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.done
 }
 
 // hand gives a page to the caller; its error is that of a context that ended first.

@@ -113,10 +113,13 @@ func (w *walk) next(ctx context.Context, s *sheet) (page Page, more bool, err er
 }
 
 // stands tells whether an error says that there are no more records, as the connector
-// declares it: 404 for a parent that has none, or behind the last page. For a whole list
-// it would hide a wrong address.
+// declares it: by a word of the provider's own, or by 404 for a parent that has none, or
+// behind the last page. For a whole list a 404 would hide a wrong address.
 func (w *walk) stands(err error) bool {
 	e, ok := errors.AsType[*Error](err)
+	if ok && e.empty {
+		return true
+	}
 	return ok && e.Kind == NotFound && w.stream.records.empty["not_found"] && (w.pages > 0 || w.stream.parent != nil)
 }
 

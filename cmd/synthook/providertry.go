@@ -31,6 +31,7 @@ type trial struct {
 	Volatile   []string  `json:"volatile"` // paths whose values differed when the records were read again
 	Lacks      []string  `json:"lacks"`    // what the connector could still say
 	Error      string    `json:"error,omitempty"`
+	refused    bool      // the error is about the listing
 }
 
 type request struct {
@@ -164,6 +165,7 @@ func (t *trial) fetch(ctx context.Context, c *providers.Connector, target provid
 		return err
 	}
 	if err := t.read(ctx, client, o.pages, seen); err != nil {
+		t.refused = true
 		return err
 	}
 	if err := seen.again(ctx, client, t.RecordType, t.Pages); err != nil {
@@ -263,10 +265,10 @@ func (t trial) describe(w io.Writer) {
 	}
 	end := "more may follow"
 	switch {
-	case t.Error != "" && t.Records > 0:
+	case t.refused && t.Records > 0:
 		end = "then: " + t.Error + "; the service would believe nothing of this listing"
 	case t.Error != "":
-		end = "it failed"
+		end = "then it failed: " + t.Error
 	case t.Complete:
 		end = "the listing's end was seen"
 	}
