@@ -192,11 +192,10 @@ var conformance = map[string]func(t *testing.T, c trial){
 	},
 	"bears an account with one record": func(t *testing.T, c trial) {
 		path, body := "", ""
-		_, client := c.provider(t, c.data(func(r *http.Request, n int, a *emulator.Answer) {
-			switch {
-			case n == 1:
-				path, body = r.URL.Path, string(a.Body)
-				c.list.One(a)
+		_, client := c.provider(t, c.data(func(r *http.Request, _ int, a *emulator.Answer) {
+			switch whole := string(a.Body); {
+			case path == "" && c.list.One(a):
+				path, body = r.URL.Path, whole
 			case r.URL.Path == path: // later pages and variants
 				*a = emulator.Answer{Status: http.StatusOK, Header: http.Header{}, Body: []byte(body)}
 				c.list.Behind(a)

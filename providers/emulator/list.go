@@ -42,9 +42,15 @@ func (l List) Empties() map[string]func(a *Answer) {
 	return ways
 }
 
-// One makes an answer the only one, with one record.
-func (l List) One(a *Answer) {
-	l.records(a, func(records []any) []any { return records[:min(1, len(records))] })
+// One makes an answer the only one, with one record; false when it has none.
+func (l List) One(a *Answer) (has bool) {
+	l.records(a, func(records []any) []any {
+		has = len(records) > 0
+		return records[:min(1, len(records))]
+	})
+	if !has {
+		return false
+	}
 	if l.Records.Shape == "one_or_list" {
 		keys := strings.FieldsFunc(l.Records.Path, func(r rune) bool { return r == '.' })
 		edit(a, keys, func(value any) any {
@@ -57,6 +63,7 @@ func (l List) One(a *Answer) {
 	l.last(a)
 	set(a, l.Page.Total, json.Number("1"))
 	set(a, l.Page.TotalPages, json.Number("1"))
+	return true
 }
 
 // Behind makes an answer what comes behind that of One: no records, and the same totals,
