@@ -173,6 +173,7 @@ func (w *walk) read(a *answer, s *sheet, page *Page) (n int, err error) {
 	s.records = page.Records
 	before := w.lastPage
 	if w.lastPage = ids.Sum64(); n > 0 && w.lastPage == before {
+		page.Records = nil // they were handed over
 		return 0, protocol("the page has the same records as the one before: the provider doesn't heed the paging parameters, or its cursor leads back")
 	}
 	n = w.stream.records.paged(*a, n)
