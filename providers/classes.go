@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -39,6 +40,8 @@ func (c *compiler) errorRules(f errorsFile) errorRules {
 				c.problem(word, "%q is no status: codes need code, where an answer gives them", word.value)
 			case err == nil && len(rules.code) == 0 && (status < 400 || status > 599):
 				c.problem(word, "a status from 400 to 599 is expected here")
+			case of.class == classEmpty && (status == http.StatusNotFound || status == http.StatusGone):
+				c.problem(word, "%d for a whole list would hide a wrong address: name a code, or declare records: {empty: not_found}", status)
 			case rules.classes[word.value] != "":
 				c.problem(word, "%s means %s already", word.value, rules.classes[word.value])
 			}

@@ -12,7 +12,7 @@ type connectorFile struct {
 	at                                              text
 	name, title, category, verified, base, basePath text
 	credentials                                     []credentialFile
-	auth                                            []authFile // ways; one that is no more than itself has no name
+	auth                                            []authFile // one, or several ways
 	limits                                          limitsFile
 	errors                                          errorsFile
 	defaults                                        streamFile

@@ -81,7 +81,7 @@ func (w *walk) next(ctx context.Context, s *sheet) (page Page, more bool, err er
 	a, requests, err := w.cl.fetch(ctx, w.query(), &s.room)
 	page.Requests = requests
 	if w.stands(err) {
-		return page, false, nil
+		return page, false, w.checkTotal()
 	}
 	if err != nil {
 		return page, false, err
