@@ -59,6 +59,10 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 // endpoint that is taken to be down: one event may be the receiver's bug.
 const failuresToOpen = 3
 
+// unreachedToOpen is how many attempts in a row it takes where no connection is made at
+// all: no event is to blame for that, but a single one may have come at a restart.
+const unreachedToOpen = 2
+
 // failuresToDisable is how many failures in a row it takes, beside the days, to give
 // up an endpoint that is down: two events a week are not enough to judge by.
 const failuresToDisable = 20
@@ -104,7 +108,7 @@ func (b *breaker) fail(now time.Time, event int64, o outcome, probe bool) {
 	if !slices.Contains(b.failed, event) {
 		b.failed = append(b.failed, event)
 	}
-	if b.down() || len(b.failed) >= failuresToOpen || o.asksForSilence() {
+	if b.down() || len(b.failed) >= failuresToOpen || o.unreached() && b.failures >= unreachedToOpen || o.asksForSilence() {
 		b.failed = b.failed[:0]
 		b.probeAt = now.Add(waitAtLeast(b.interval(), o.retryAfter))
 		b.probes++

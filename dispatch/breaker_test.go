@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -102,6 +103,30 @@ func TestQuietWebhookRetriesOnSchedule(t *testing.T) {
 	})
 }
 
+// A receiver that was not there yet gets its only event as soon as a probe finds it, not
+// when the event's own schedule comes to it.
+func TestOneEventFindsOutThatNobodyIsThere(t *testing.T) {
+	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
+		f := newFixture(t, db)
+		late := newReceiver(t, nil)
+		address := late.Listener.Addr().String()
+		late.Close()
+		w := f.create("http://" + address)
+		f.append("a")
+		f.dispatch(func(c *Config) { c.Schedule = []time.Duration{0, time.Millisecond, time.Hour} })
+		eventually(t, "down", func() bool { return f.get(w.ID).State == StateDown })
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		there := newReceiver(t, nil)
+		front := &http.Server{Handler: there.Config.Handler}
+		go func() { _ = front.Serve(listener) }()
+		t.Cleanup(func() { _ = front.Close() })
+		there.waitAccepted(t, 1)
+	})
+}
+
 func TestEndpointMayAskForSilence(t *testing.T) {
 	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
 		f := newFixture(t, db)
@@ -127,10 +152,7 @@ func TestEndpointMayAskForSilence(t *testing.T) {
 func TestSlowAndDeadWebhooksHoldUpNobody(t *testing.T) {
 	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
 		f := newFixture(t, db)
-		release := make(chan struct{})
-		slow := newReceiver(t, func(http.ResponseWriter, post) int { <-release; return 200 })
-		dead := newReceiver(t, nil)
-		dead.Close()
+		slow, dead, release := slowAndDead(t)
 		fast := newReceiver(t, nil)
 		for _, r := range []*receiver{slow, dead, fast} {
 			f.create(r.URL)

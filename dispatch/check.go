@@ -27,9 +27,9 @@ func (m *Webhooks) checkURL(ctx context.Context, raw string) error {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil:
-		return invalid("is not a URL")
+		return invalid("is not a URL such as https://example.com/hooks")
 	case u.Scheme != "http" && u.Scheme != "https":
-		return invalid("must begin with https:// or http://")
+		return invalid("must begin with https:// or http://, as in https://example.com/hooks")
 	case u.Hostname() == "":
 		return invalid("has no host")
 	case u.User != nil:

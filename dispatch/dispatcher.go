@@ -259,7 +259,11 @@ func (s *share) takeShare(ctx context.Context, all []standing) error {
 		}
 		return nil
 	}
-	claimed, err := s.store.claim(ctx, s.config.Owner, s.config.Lease, wanted)
+	// A claim goes on when ctx ends: webhooks taken without anybody's knowledge would get
+	// nothing until their leases run out. What it took is handed back by its workers.
+	claiming, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.Drain)
+	defer cancel()
+	claimed, err := s.store.claim(claiming, s.config.Owner, s.config.Lease, wanted)
 	if err != nil {
 		return err
 	}

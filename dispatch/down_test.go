@@ -161,10 +161,7 @@ func TestOperatorIsToldOfWhatWasDisabled(t *testing.T) {
 func TestOneDeadAndOneSlowAmongManyHealthy(t *testing.T) {
 	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
 		f := newFixture(t, db)
-		release := make(chan struct{})
-		slow := newReceiver(t, func(http.ResponseWriter, post) int { <-release; return 200 })
-		dead := newReceiver(t, nil)
-		dead.Close()
+		slow, dead, release := slowAndDead(t)
 		healthy := newReceiver(t, nil)
 		f.create(slow.URL)
 		f.create(dead.URL)

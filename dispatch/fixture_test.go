@@ -300,6 +300,27 @@ func (f *fixture) dispatch(change ...func(*Config)) (d *Dispatcher, stop func())
 	return d, stop
 }
 
+// hangs answers what concerns records with a prefix only when release says so.
+func hangs(records string, entered chan<- struct{}, release <-chan struct{}) func(http.ResponseWriter, post) int {
+	return func(_ http.ResponseWriter, p post) int {
+		if strings.HasPrefix(p.record, records) {
+			entered <- struct{}{}
+			<-release
+		}
+		return 200
+	}
+}
+
+// slowAndDead are two receivers that would hold up others if they could: one answers
+// only when release is closed, the other one is not there.
+func slowAndDead(t testing.TB) (slow, dead *receiver, release chan struct{}) {
+	release = make(chan struct{})
+	slow = newReceiver(t, func(http.ResponseWriter, post) int { <-release; return 200 })
+	dead = newReceiver(t, nil)
+	dead.Close()
+	return slow, dead, release
+}
+
 // eventually waits for a condition.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()

@@ -87,6 +87,15 @@ func (o outcome) asksForSilence() bool {
 	return o.status == http.StatusTooManyRequests || o.status == http.StatusServiceUnavailable && o.retryAfter > 0
 }
 
+// unreached: no connection was made, so the endpoint knows nothing of the event.
+func (o outcome) unreached() bool {
+	switch o.class {
+	case classDNS, classConnect, classTLS, classAddress:
+		return true
+	}
+	return false
+}
+
 // overloaded: a retry after a few seconds would only add to it.
 func (o outcome) overloaded() bool {
 	switch o.status {

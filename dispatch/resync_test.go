@@ -114,13 +114,7 @@ func TestResyncNeverOvertakesTheLog(t *testing.T) {
 		f := newFixture(t, db)
 		f.know(employees, 40)
 		entered, release := make(chan struct{}, 1000), make(chan struct{})
-		r := newReceiver(t, func(_ http.ResponseWriter, p post) int {
-			if strings.HasPrefix(p.record, "e") {
-				entered <- struct{}{}
-				<-release
-			}
-			return 200
-		})
+		r := newReceiver(t, hangs("e", entered, release))
 		w := f.createWith(r.URL, SettingsUpdate{Concurrency: new(2)})
 		d, _ := f.dispatch()
 		// One a second: all but the first stay in hand for long.

@@ -111,7 +111,7 @@ func TestConcurrencyIsTheWebhooksOwn(t *testing.T) {
 	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
 		f := newFixture(t, db)
 		entered, release := make(chan struct{}, 100), make(chan struct{})
-		r := newReceiver(t, func(http.ResponseWriter, post) int { entered <- struct{}{}; <-release; return 200 })
+		r := newReceiver(t, hangs("", entered, release))
 		f.createWith(r.URL, SettingsUpdate{Concurrency: new(40)})
 		f.appendMany(100, 100)
 		f.dispatch(func(c *Config) { c.Timeout = time.Minute })
@@ -177,13 +177,7 @@ func TestNothingIsSentTwiceWithoutAttempts(t *testing.T) {
 	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
 		f := newFixture(t, db)
 		entered, release := make(chan struct{}, 100), make(chan struct{})
-		r := newReceiver(t, func(_ http.ResponseWriter, p post) int {
-			if p.record == "hangs" {
-				entered <- struct{}{}
-				<-release
-			}
-			return 200
-		})
+		r := newReceiver(t, hangs("hangs", entered, release))
 		t.Cleanup(func() { close(release) })
 		f.createWith(r.URL, SettingsUpdate{LogAttempts: new(false)})
 		f.append("hangs", "a", "b")

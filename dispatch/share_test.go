@@ -70,6 +70,41 @@ func TestDispatchersShareWebhooks(t *testing.T) {
 	})
 }
 
+// Else the next dispatcher would wait for leases that nobody knows of.
+func TestClaimUnderWayAtTheEndIsHandedBack(t *testing.T) {
+	eachPostgres(t, func(t *testing.T, db *migrations.DB) {
+		f := newFixture(t, db)
+		f.create(newReceiver(t, nil).URL)
+		tx, err := db.BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = tx.Rollback() }()
+		f.exec(`CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(27270); RETURN NEW; END $$`)
+		f.exec(`CREATE TRIGGER wait BEFORE UPDATE ON webhooks FOR EACH ROW EXECUTE FUNCTION wait()`)
+		if _, err := tx.ExecContext(t.Context(), `SELECT pg_advisory_xact_lock(27270)`); err != nil {
+			t.Fatal(err)
+		}
+		running, end := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = New(f.config()).Run(running)
+		}()
+		eventually(t, "a claim waits", func() bool {
+			return f.number(`SELECT count(*) FROM pg_locks WHERE NOT granted AND objid = 27270 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`) == 1
+		})
+		end()
+		if err := tx.Rollback(); err != nil {
+			t.Fatal(err)
+		}
+		<-ended
+		if fence, held := f.number(`SELECT fence FROM webhooks`), f.number(`SELECT count(*) FROM webhooks WHERE lease_until > now()`); fence != 1 || held != 0 {
+			t.Errorf("fence %d, %d held; want the claim made and handed back", fence, held)
+		}
+	})
+}
+
 func TestLeaseOfADeadDispatcherRunsOut(t *testing.T) {
 	eachPostgres(t, func(t *testing.T, db *migrations.DB) {
 		f := newFixture(t, db)
@@ -124,7 +159,7 @@ func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
 	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
 		f := newFixture(t, db)
 		entered, release := make(chan struct{}, 100), make(chan struct{})
-		r := newReceiver(t, func(http.ResponseWriter, post) int { entered <- struct{}{}; <-release; return 200 })
+		r := newReceiver(t, hangs("", entered, release))
 		f.create(r.URL)
 		f.appendMany(40, 40)
 		_, stop := f.dispatch(func(c *Config) { c.Lease, c.Timeout = time.Minute, time.Minute })
@@ -152,13 +187,7 @@ func TestShutdownGivesUpOnWhatHangs(t *testing.T) {
 	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
 		f := newFixture(t, db)
 		entered, release := make(chan struct{}, 100), make(chan struct{})
-		r := newReceiver(t, func(_ http.ResponseWriter, p post) int {
-			if p.record == "hangs" {
-				entered <- struct{}{}
-				<-release
-			}
-			return 200
-		})
+		r := newReceiver(t, hangs("hangs", entered, release))
 		t.Cleanup(func() { close(release) })
 		f.create(r.URL)
 		f.append("hangs", "a", "b")

@@ -19,7 +19,7 @@ func lockFile(path string) (*fileLock, error) {
 		return nil, fmt.Errorf("open lock file: %w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("another synthook is using this database (lock file %s): stop it, or use PostgreSQL for several processes", path), f.Close())
+		return nil, errors.Join(fmt.Errorf("%w (lock file %s): stop it, or use PostgreSQL for several processes", ErrInUse, path), f.Close())
 	}
 	return &fileLock{f}, nil
 }

@@ -105,7 +105,7 @@ func insertStream(t *testing.T, db *migrations.DB) {
 func TestSQLiteBelongsToOneProcess(t *testing.T) {
 	location := migrationstest.SQLite(t)
 	db := migrationstest.Open(t, location)
-	if _, err := migrations.Open(t.Context(), db.Path); err == nil {
-		t.Fatal("the file was opened twice")
+	if _, err := migrations.Open(t.Context(), db.Path); !errors.Is(err, migrations.ErrInUse) {
+		t.Fatalf("the file was opened twice: %v", err)
 	}
 }

@@ -34,9 +34,12 @@ type DB struct {
 	lock *fileLock
 }
 
+// ErrInUse says that another process has the SQLite file.
+var ErrInUse = errors.New("another synthook is using this database")
+
 // Open opens a PostgreSQL URL (postgres:// or postgresql://) or a SQLite file (a
 // path, or sqlite:// and a path), creating the file where there is none. It does not
-// touch the schema. A SQLite file belongs to one process at a time.
+// touch the schema. A SQLite file belongs to one process at a time: ErrInUse.
 func Open(ctx context.Context, location string) (*DB, error) {
 	switch scheme, rest, ok := strings.Cut(location, "://"); {
 	case !ok:

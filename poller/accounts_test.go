@@ -226,7 +226,7 @@ func TestAccountPausedAndResumed(t *testing.T) {
 // The lists a generic account has depend on its settings.
 func TestAccountGainsStreams(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
-		settings := map[string]string{"employees_path": "/people", "records_path": "items", "header_value": "Bearer x"}
+		settings := map[string]string{"employees_path": "/people", "paging": "none", "records_path": "items", "header_value": "Bearer x"}
 		a := r.account(func(n *NewAccount) { n.RecordTypes, n.Credentials = nil, settings })
 		if !slices.Equal(a.RecordTypes, []string{"employees"}) {
 			t.Fatal(a.RecordTypes)

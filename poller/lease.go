@@ -109,7 +109,7 @@ func (p *Poller) claim(ctx context.Context, where string, args ...any) ([]*claim
 	found := `SELECT s.id, s.fence + 1 AS fence, s.record_type, s.account_id, a.project_id, a.provider, a.base_url, a.credentials, p.hash_key,
 		a.page_size, a.blocked_until, a.updated_at, s.schedule, a.schedule AS account_schedule, coalesce(r.schedule, '') AS type_schedule,
 		CASE WHEN s.baseline = '' THEN a.baseline ELSE s.baseline END AS baseline, s.ignore_paths, s.changed_fields, s.digest_paths,
-		s.quarantine_percent, s.release_after, s.incremental_schedule, s.next_poll_at, s.full_poll_at,
+		s.quarantine_percent, s.release_after, ` + incrementalInForce + `, s.next_poll_at, s.full_poll_at,
 		s.full_poll_at IS NULL OR s.full_poll_at <= ` + p.now + ` AS complete, s.since_at, s.validators, s.failures,
 		d.stream_id IS NOT NULL AS doubted, l.stream_id IS NOT NULL AS listing, ` + p.nowMicros + ` AS now
 		FROM streams s

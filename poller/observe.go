@@ -15,22 +15,31 @@ type Observation struct {
 	AccountID, RecordType, Provider string
 	Schedule                        Schedule // in force
 	ScheduleFrom                    string
-	Polls, Requests                 int64         // ever
-	Changes                         int64         // told of since Since; a first listing's are none
-	Since                           time.Time     // when observing began
-	Duration                        time.Duration // of the last poll
+	Complete, Incremental           PollsSeen
+	CanIncrement                    bool      // the connector has a proven filter for what changed
+	IncrementalSchedule             *Schedule // in force; nil: all listings are complete
+	IncrementalOwn                  bool      // it was set for the stream
+	Updates, Deletions              int64     // told of since Since: created and updated, deleted; a first listing's are none
+	Since                           time.Time // when observing began
 	Limits                          providers.Limits
+}
+
+// PollsSeen are a stream's polls of one kind, ever.
+type PollsSeen struct {
+	Polls, Requests int64
+	Duration        time.Duration // of the last one that succeeded; 0: none did
 }
 
 // Observations returns what was seen of the streams of a project that are polled, since
 // a time or since their account exists. Those of an account come one after another.
 func (s *Streams) Observations(ctx context.Context, projectID string, since time.Time) ([]Observation, error) {
 	rows, err := s.DB.QueryContext(ctx, `SELECT s.account_id, s.record_type, a.provider, s.schedule, a.schedule, coalesce(r.schedule, ''),
-			s.polls, s.requests, s.last_duration_ms, a.created_at, coalesce(c.changes, 0)
+			s.incremental_schedule <> '' AS own, `+incrementalInForce+`, s.polls - s.incremental_polls, s.requests - s.incremental_requests, s.complete_ms,
+			s.incremental_polls, s.incremental_requests, s.incremental_ms, a.created_at, coalesce(c.updates, 0), coalesce(c.deletions, 0)
 		FROM streams s
 		JOIN accounts a ON a.id = s.account_id
 		LEFT JOIN record_type_schedules r ON r.project_id = a.project_id AND r.record_type = s.record_type
-		LEFT JOIN (SELECT p.stream_id, CAST(sum(p.created + p.updated + p.deleted) AS bigint) AS changes FROM polls p
+		LEFT JOIN (SELECT p.stream_id, CAST(sum(p.created + p.updated) AS bigint) AS updates, CAST(sum(p.deleted) AS bigint) AS deletions FROM polls p
 			WHERE p.started_at >= $2 AND p.id > (SELECT min(f.id) FROM polls f WHERE f.stream_id = p.stream_id AND f.complete)
 			GROUP BY p.stream_id) c ON c.stream_id = s.id
 		WHERE a.project_id = $1 AND a.state = 'active' AND NOT s.paused ORDER BY s.account_id, s.record_type`, projectID, since.UTC())
@@ -54,22 +63,27 @@ func (s *Streams) Observations(ctx context.Context, projectID string, since time
 
 func (s *Streams) observation(rows *sql.Rows, since time.Time) (Observation, error) {
 	var o Observation
-	var own, account, recordType string
-	var ms int64
+	var own, account, recordType, incremental string
 	var created time.Time
-	if err := rows.Scan(&o.AccountID, &o.RecordType, &o.Provider, &own, &account, &recordType, &o.Polls, &o.Requests, &ms, &created, &o.Changes); err != nil {
+	all, part := &o.Complete, &o.Incremental
+	if err := rows.Scan(&o.AccountID, &o.RecordType, &o.Provider, &own, &account, &recordType, &o.IncrementalOwn, &incremental,
+		&all.Polls, &all.Requests, &all.Duration, &part.Polls, &part.Requests, &part.Duration, &created, &o.Updates, &o.Deletions); err != nil {
 		return o, err
 	}
-	o.Duration, o.Since = time.Duration(ms)*time.Millisecond, since
+	all.Duration, part.Duration = all.Duration*time.Millisecond, part.Duration*time.Millisecond
+	o.Since = since
 	if created.After(since) {
 		o.Since = created
 	}
-	preset := ""
 	if connector, err := s.Catalog.Connector(o.Provider); err == nil {
-		info, _ := connector.Stream(o.RecordType)
-		preset, o.Limits = info.Schedule, connector.Limits()
+		o.Limits = connector.Limits()
 	}
-	o.Schedule, o.ScheduleFrom = s.schedules.inForce(own, account, recordType, preset)
+	info := s.streamOf(o.Provider, o.RecordType)
+	o.Schedule, o.ScheduleFrom = s.schedules.inForce(own, account, recordType, info.Schedule)
+	if o.CanIncrement = info.Since; info.Since && incremental != "" {
+		fast := s.schedules.parse(incremental)
+		o.IncrementalSchedule = &fast
+	}
 	return o, nil
 }
 

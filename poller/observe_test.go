@@ -27,7 +27,7 @@ func TestObservations(t *testing.T) {
 		}
 		week := time.Now().Add(-7 * 24 * time.Hour)
 		r.poll(a) // 25 are told as created
-		if o := observe(week); o.Changes != 0 || o.Polls != 1 || o.Since.Before(week.Add(6*24*time.Hour)) {
+		if o := observe(week); o.Updates+o.Deletions != 0 || o.Complete.Polls != 1 || o.Since.Before(week.Add(6*24*time.Hour)) {
 			t.Errorf("after the first listing: %+v", o)
 		}
 		r.poll(a)
@@ -42,14 +42,45 @@ func TestObservations(t *testing.T) {
 		if o.AccountID != a.ID || o.RecordType != "employees" || o.Provider != "generic" || o.ScheduleFrom != FromDefault || o.Schedule.String() != "1h" {
 			t.Errorf("observed: %+v", o)
 		}
-		if want := int64(r.people.requested()); o.Changes != 3 || o.Polls != 4 || o.Requests != want {
-			t.Errorf("observed %d changes, %d polls, %d requests; want 3, 4, %d", o.Changes, o.Polls, o.Requests, want)
+		if want := int64(r.people.requested()); o.Updates != 3 || o.Deletions != 0 || o.Complete.Polls != 4 || o.Complete.Requests != want || o.Incremental != (PollsSeen{}) || o.CanIncrement {
+			t.Errorf("observed %+v; want 3 updates, 4 polls, %d requests", o, want)
 		}
-		if o := observe(time.Now().Add(time.Hour)); o.Changes != 0 {
+		if o := observe(time.Now().Add(time.Hour)); o.Updates != 0 {
 			t.Errorf("observed in the future: %+v", o)
 		}
 		if all, err := r.streams.Observations(ctx, "nobody", week); err != nil || len(all) != 0 {
 			t.Errorf("of another project: %v %v", all, err)
+		}
+	})
+}
+
+// Listings of changes alone are counted apart, those that failed too; so are deletions.
+func TestObservationsOfTwoSpeeds(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		a, c := twoSpeeds(t, r)
+		c.items = []map[string]any{{"id": "7", "name": "renamed", "seat": ""}, {"id": "31", "name": "new", "seat": ""}}
+		r.pollChanges(a)
+		r.pollChanges(a)
+		r.people.rename("7", "renamed")
+		r.people.add(person{id: "31", name: "new"})
+		r.people.remove("9")
+		r.poll(a)
+		r.poll(a)
+		complete := r.people.requested() - len(c.since)
+		r.people.setFault(answers(http.StatusServiceUnavailable))
+		if got := r.pollChanges(a); !got.Incremental || got.Error == "" {
+			t.Fatalf("%+v", got)
+		}
+		all, err := r.streams.Observations(t.Context(), DefaultProject, time.Now().Add(-time.Hour))
+		if err != nil || len(all) != 1 {
+			t.Fatal(all, err)
+		}
+		o := all[0]
+		if o.Updates != 2 || o.Deletions != 1 || !o.CanIncrement || !o.IncrementalOwn || o.IncrementalSchedule == nil || o.IncrementalSchedule.String() != "5m" {
+			t.Errorf("observed %+v", o)
+		}
+		if o.Complete.Polls != 3 || o.Complete.Requests != int64(complete) || o.Incremental.Polls != 3 || o.Incremental.Requests < 3 {
+			t.Errorf("observed %+v; want 3 complete polls of %d requests, 3 incremental ones", o, complete)
 		}
 	})
 }

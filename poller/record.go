@@ -33,6 +33,8 @@ func (a *attempt) succeed(ctx context.Context, db execer, after doubts) error {
 		a.memory = nil // what is doubted must be listed
 	}
 	result, err := db.ExecContext(ctx, `UPDATE streams SET lease_owner = '', lease_until = NULL, failures = 0, last_error = '', polls = polls + 1, requests = requests + $14,
+		incremental_polls = incremental_polls + CASE WHEN $9 THEN 1 ELSE 0 END, incremental_requests = incremental_requests + CASE WHEN $9 THEN $14 ELSE 0 END,
+		incremental_ms = CASE WHEN $9 THEN $11 ELSE incremental_ms END, complete_ms = CASE WHEN $9 THEN complete_ms ELSE $11 END,
 		next_poll_at = CASE WHEN next_poll_at IS NOT DISTINCT FROM $1 THEN $2 ELSE next_poll_at END,
 		full_poll_at = CASE WHEN next_poll_at IS NOT DISTINCT FROM $1 THEN $3 ELSE full_poll_at END,
 		since_at = $4, validators = $5, last_poll_at = $6, last_change_at = CASE WHEN $7 THEN $8 ELSE last_change_at END,
@@ -230,10 +232,11 @@ func (a *attempt) fail(ctx context.Context, cause error) error {
 			}
 		}
 		result, err := tx.ExecContext(ctx, `UPDATE streams SET lease_owner = '', lease_until = NULL, failures = failures + $1, last_error = $2,
-			polls = polls + 1, requests = requests + $9, next_poll_at = CASE WHEN next_poll_at IS NOT DISTINCT FROM $3 THEN $4 ELSE next_poll_at END,
+			polls = polls + 1, requests = requests + $9, incremental_polls = incremental_polls + CASE WHEN $10 THEN 1 ELSE 0 END,
+			incremental_requests = incremental_requests + CASE WHEN $10 THEN $9 ELSE 0 END, next_poll_at = CASE WHEN next_poll_at IS NOT DISTINCT FROM $3 THEN $4 ELSE next_poll_at END,
 			last_poll_at = $5, last_duration_ms = $6
 			WHERE id = $7 AND fence = $8`,
-			counts, a.result.Error, a.due, next, a.started, now.Sub(a.started).Milliseconds(), a.streamID, a.fence, a.result.Requests)
+			counts, a.result.Error, a.due, next, a.started, now.Sub(a.started).Milliseconds(), a.streamID, a.fence, a.result.Requests, a.result.Incremental)
 		if err != nil {
 			return fmt.Errorf("record failed poll: %w", err)
 		}

@@ -122,7 +122,7 @@ func parseCron(text string) (s cron.Schedule, err error) {
 // check walks the firings of the coming year, or of nine where they are rare (a leap
 // day may bring two dates together).
 func (s Schedule) check(floor time.Duration, now time.Time) error {
-	tooOften := fmt.Errorf("%w of %s", errTooOften, plain(floor))
+	tooOften := fmt.Errorf("%w: %s (the service's --min-interval)", errTooOften, plain(floor))
 	if s.cron == nil {
 		switch {
 		case s.every < floor:

@@ -43,11 +43,11 @@ func TestParseScheduleRefuses(t *testing.T) {
 		"@every 0s":                       "more often than",
 		"0s":                              "more often than",
 		"-5m":                             "more often than",
-		"4m59s":                           "of 5m",
-		"* * * * *":                       "of 5m",
-		"*/4 * * * *":                     "of 5m",
-		"0,58,59 * * * *":                 "of 5m",
-		"59,0 0,23 * * *":                 "of 5m", // across midnight
+		"4m59s":                           "allowed here: 5m",
+		"* * * * *":                       "allowed here: 5m",
+		"*/4 * * * *":                     "allowed here: 5m",
+		"0,58,59 * * * *":                 "allowed here: 5m",
+		"59,0 0,23 * * *":                 "allowed here: 5m", // across midnight
 		"9000h":                           "as good as never",
 		strings.Repeat("9", 400):          "expected an interval",
 	} {

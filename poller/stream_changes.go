@@ -131,11 +131,12 @@ func (s *Streams) Polls(ctx context.Context, streamID, before int64, limit int) 
 }
 
 // RecordTypeSchedule is a project's schedule for one record type.
-type RecordTypeSchedule struct{ RecordType, Schedule string }
+// Its incremental schedule is for the streams whose connectors have a proven filter.
+type RecordTypeSchedule struct{ RecordType, Schedule, IncrementalSchedule string }
 
 // Schedules lists a project's schedules of record types, by record type.
 func (s *Streams) Schedules(ctx context.Context, projectID string) ([]RecordTypeSchedule, error) {
-	rows, err := s.DB.QueryContext(ctx, `SELECT record_type, schedule FROM record_type_schedules WHERE project_id = $1 ORDER BY record_type`, projectID)
+	rows, err := s.DB.QueryContext(ctx, `SELECT record_type, schedule, incremental_schedule FROM record_type_schedules WHERE project_id = $1 ORDER BY record_type`, projectID)
 	if err != nil {
 		return nil, fmt.Errorf("list schedules: %w", err)
 	}
@@ -143,7 +144,7 @@ func (s *Streams) Schedules(ctx context.Context, projectID string) ([]RecordType
 	var schedules []RecordTypeSchedule
 	for rows.Next() {
 		var v RecordTypeSchedule
-		if err := rows.Scan(&v.RecordType, &v.Schedule); err != nil {
+		if err := rows.Scan(&v.RecordType, &v.Schedule, &v.IncrementalSchedule); err != nil {
 			return nil, fmt.Errorf("list schedules: %w", err)
 		}
 		schedules = append(schedules, v)
@@ -154,15 +155,24 @@ func (s *Streams) Schedules(ctx context.Context, projectID string) ([]RecordType
 	return schedules, nil
 }
 
-// SetSchedule sets a project's schedule for a record type; "" removes it. It is in
-// force at once for every stream that has none of its own and whose account has none.
+// SetSchedule sets a project's schedules for a record type; an empty one removes both.
+// They are in force at once for every stream that has none of its own and whose account
+// has none.
 func (s *Streams) SetSchedule(ctx context.Context, projectID string, v RecordTypeSchedule) error {
-	if v.RecordType == "" {
-		return invalid("record_type", "must not be empty")
-	}
 	if v.Schedule != "" {
+		if err := s.Catalog.CheckRecordType(v.RecordType); err != nil {
+			return invalid("record_type", "%s", err)
+		}
 		if _, err := ParseSchedule(v.Schedule, s.MinInterval); err != nil {
 			return invalid("schedule", "%s", err)
+		}
+	}
+	if v.IncrementalSchedule != "" {
+		if v.Schedule == "" {
+			return invalid("incremental_schedule", "goes with a schedule of complete listings: set that, too")
+		}
+		if _, err := ParseSchedule(v.IncrementalSchedule, s.MinInterval); err != nil {
+			return invalid("incremental_schedule", "%s", err)
 		}
 	}
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
@@ -170,8 +180,8 @@ func (s *Streams) SetSchedule(ctx context.Context, projectID string, v RecordTyp
 			return fmt.Errorf("remove schedule: %w", err)
 		}
 		if v.Schedule != "" {
-			if _, err := tx.ExecContext(ctx, `INSERT INTO record_type_schedules (project_id, record_type, schedule) VALUES ($1, $2, $3)`,
-				projectID, v.RecordType, v.Schedule); err != nil {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO record_type_schedules (project_id, record_type, schedule, incremental_schedule) VALUES ($1, $2, $3, $4)`,
+				projectID, v.RecordType, v.Schedule, v.IncrementalSchedule); err != nil {
 				return fmt.Errorf("set schedule: %w", err)
 			}
 		}
@@ -187,7 +197,7 @@ func (s *Streams) SetSchedule(ctx context.Context, projectID string, v RecordTyp
 // reschedule sets the next poll of streams whose schedule has changed. Those that were
 // never polled stay due at once. A poll under way goes on, and leaves the new time.
 func (k *core) reschedule(ctx context.Context, tx *sql.Tx, where string, args ...any) error {
-	rows, err := tx.QueryContext(ctx, `SELECT s.id, s.account_id, s.record_type, a.provider, s.schedule, s.incremental_schedule, a.schedule AS account_schedule,
+	rows, err := tx.QueryContext(ctx, `SELECT s.id, s.account_id, s.record_type, a.provider, s.schedule, `+incrementalInForce+`, a.schedule AS account_schedule,
 			coalesce(r.schedule, '') AS type_schedule
 		FROM streams s
 		JOIN accounts a ON a.id = s.account_id
@@ -210,9 +220,10 @@ func (k *core) reschedule(ctx context.Context, tx *sql.Tx, where string, args ..
 		if err := rows.Scan(&id, &accountID, &recordType, &provider, &own, &incremental, &account, &ofType); err != nil {
 			return fmt.Errorf("find streams to reschedule: %w", err)
 		}
-		schedule, _ := k.schedules.inForce(own, account, ofType, k.providerSchedule(provider, recordType))
+		info := k.streamOf(provider, recordType)
+		schedule, _ := k.schedules.inForce(own, account, ofType, info.Schedule)
 		d, key := due{id: id}, accountID+"/"+recordType
-		if d.at = schedule.Next(now, key); incremental != "" {
+		if d.at = schedule.Next(now, key); incremental != "" && info.Since {
 			d.full = sql.NullTime{Time: d.at, Valid: true}
 			if fast := k.schedules.parse(incremental).Next(now, key); fast.Before(d.at) {
 				d.at = fast

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/synthook/synthook/diff"
@@ -87,14 +88,26 @@ func (s *Streams) Get(ctx context.Context, projectID, accountID, recordType stri
 		return Stream{}, err
 	}
 	if len(streams) == 0 {
-		return Stream{}, notFound("stream")
+		return Stream{}, s.noStream(ctx, projectID, accountID)
 	}
 	return streams[0], nil
 }
 
+// noStream says which streams the account has instead.
+func (s *Streams) noStream(ctx context.Context, projectID, accountID string) error {
+	accounts, err := selectAccounts(ctx, s.DB, `a.project_id = $1 AND a.id = $2`, projectID, accountID)
+	switch {
+	case err != nil:
+		return err
+	case len(accounts) == 0:
+		return notFound("account")
+	}
+	return fmt.Errorf("%w: the account has %s", notFound("stream"), strings.Join(accounts[0].RecordTypes, ", "))
+}
+
 func (s *Streams) streams(ctx context.Context, where string, args ...any) ([]Stream, error) {
 	rows, err := s.DB.QueryContext(ctx, `SELECT s.id, s.account_id, s.record_type, a.provider, a.state, s.paused,
-			s.schedule, s.incremental_schedule, a.schedule AS account_schedule, coalesce(r.schedule, '') AS type_schedule,
+			s.schedule, `+incrementalInForce+`, a.schedule AS account_schedule, coalesce(r.schedule, '') AS type_schedule,
 			CASE WHEN s.baseline = '' THEN a.baseline ELSE s.baseline END AS baseline, s.ignore_paths, s.changed_fields, s.digest_paths, s.quarantine_percent, s.release_after,
 			s.next_poll_at, s.last_poll_at, s.last_complete_at, s.last_change_at, s.last_duration_ms, s.last_error, s.failures, s.polls, s.records,
 			coalesce(length(d.suspected) / 8, 0) AS suspected, coalesce(length(d.quarantined) / 8, 0) AS quarantined,
@@ -158,7 +171,11 @@ func (s *Streams) scan(rows *sql.Rows) (Stream, error) {
 	if q.Since = since.Time; q.Missing+stormed > 0 {
 		v.Quarantine = &q
 	}
-	schedule, from := s.schedules.inForce(own, account, recordType, s.providerSchedule(v.Provider, v.RecordType))
+	info := s.streamOf(v.Provider, v.RecordType)
+	if !info.Since {
+		v.IncrementalSchedule = ""
+	}
+	schedule, from := s.schedules.inForce(own, account, recordType, info.Schedule)
 	v.Schedule, v.ScheduleFrom = schedule.String(), from
 	switch {
 	case paused || accountState == StatePaused:
@@ -177,15 +194,19 @@ func (s *Streams) scan(rows *sql.Rows) (Stream, error) {
 	return v, nil
 }
 
-// providerSchedule is the connector's own schedule; "" where there is none.
-func (k *core) providerSchedule(provider, recordType string) string {
-	connector, err := k.Catalog.Connector(provider)
-	if err != nil {
-		return "" // gone from the catalogue: its polls say so
+// streamOf is what the connector says of its streams; nothing where it is gone from the
+// catalogue: their polls say so.
+func (k *core) streamOf(provider, recordType string) (info providers.StreamInfo) {
+	if connector, err := k.Catalog.Connector(provider); err == nil {
+		info, _ = connector.Stream(recordType)
 	}
-	info, _ := connector.Stream(recordType)
-	return info.Schedule
+	return info
 }
+
+// incrementalInForce is the incremental schedule of a stream (s, of an account a) in SQL:
+// its own, or that of the record type (r) where the record type's schedule is in force.
+const incrementalInForce = `CASE WHEN s.incremental_schedule = '' AND s.schedule = '' AND a.schedule = '' THEN coalesce(r.incremental_schedule, '')
+	ELSE s.incremental_schedule END AS incremental_schedule`
 
 // StreamUpdate changes what is not nil; an empty schedule or baseline returns to the
 // next in precedence.

@@ -2,6 +2,7 @@ package poller
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 )
@@ -39,7 +40,7 @@ func TestScheduleInForce(t *testing.T) {
 			set(err)
 		}
 		recordType := func(schedule string) {
-			set(r.streams.SetSchedule(ctx, DefaultProject, RecordTypeSchedule{"employees", schedule}))
+			set(r.streams.SetSchedule(ctx, DefaultProject, RecordTypeSchedule{RecordType: "employees", Schedule: schedule}))
 		}
 		expect("1h", FromDefault)
 		recordType("8h")
@@ -56,13 +57,70 @@ func TestScheduleInForce(t *testing.T) {
 		expect("6h", FromAccount)
 		account("")
 		expect("8h", FromRecordType)
-		if got, err := r.streams.Schedules(ctx, DefaultProject); err != nil || len(got) != 1 || got[0] != (RecordTypeSchedule{"employees", "8h"}) {
+		if got, err := r.streams.Schedules(ctx, DefaultProject); err != nil || len(got) != 1 || got[0] != (RecordTypeSchedule{RecordType: "employees", Schedule: "8h"}) {
 			t.Errorf("%v %v", got, err)
 		}
 		recordType("")
 		expect("1h", FromDefault)
-		if err := r.streams.SetSchedule(ctx, DefaultProject, RecordTypeSchedule{"employees", "often"}); err == nil {
+		if err := r.streams.SetSchedule(ctx, DefaultProject, RecordTypeSchedule{RecordType: "employee", Schedule: "1h"}); err == nil || !strings.Contains(err.Error(), `did you mean "employees"?`) {
+			t.Errorf("a record type that nobody has: %v", err)
+		}
+		if _, err := r.streams.Get(ctx, DefaultProject, a.ID, "employee"); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "the account has employees") {
+			t.Errorf("a stream that the account has not got: %v", err)
+		}
+		if err := r.streams.SetSchedule(ctx, DefaultProject, RecordTypeSchedule{RecordType: "employees", Schedule: "often"}); err == nil {
 			t.Error("a wrong schedule was accepted")
+		}
+	})
+}
+
+// A record type's incremental schedule goes with its complete one: it is in force where
+// that is, in streams that can be asked for changes, unless they have their own.
+func TestIncrementalScheduleOfARecordType(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		r.people.staff(5)
+		a, plain := r.lab(nil), r.account(nil)
+		for _, account := range []Account{a, plain} {
+			none := ""
+			if _, err := r.accounts.Update(t.Context(), DefaultProject, account.ID, AccountUpdate{Schedule: &none}); err != nil {
+				t.Fatal(err)
+			}
+			r.poll(account)
+		}
+		record := RecordTypeSchedule{RecordType: "employees", Schedule: "6h", IncrementalSchedule: "5m"}
+		if err := r.streams.SetSchedule(t.Context(), DefaultProject, record); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := r.streams.Schedules(t.Context(), DefaultProject); err != nil || len(got) != 1 || got[0] != record {
+			t.Errorf("%v %v", got, err)
+		}
+		expect := func(account Account, incremental string, soonest bool) {
+			t.Helper()
+			s := r.stream(account)
+			if soon := time.Until(s.NextPollAt) <= 5*time.Minute+time.Second; s.IncrementalSchedule != incremental || soonest && !soon {
+				t.Errorf("%s: incremental %q, next poll in %s", account.Provider, s.IncrementalSchedule, time.Until(s.NextPollAt))
+			}
+		}
+		expect(a, "5m", true)
+		expect(plain, "", false)
+		r.poll(a)
+		expect(a, "5m", true)
+		set := func(schedule, incremental string) {
+			t.Helper()
+			if _, err := r.streams.Update(t.Context(), DefaultProject, a.ID, "employees", StreamUpdate{Schedule: &schedule, IncrementalSchedule: &incremental}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		set("", "10m")
+		expect(a, "10m", false)
+		set("6h", "")
+		expect(a, "", false)
+		set("", "")
+		expect(a, "5m", true)
+		for _, wrong := range []RecordTypeSchedule{{"employees", "", "5m"}, {"employees", "6h", "often"}} {
+			if err := r.streams.SetSchedule(t.Context(), DefaultProject, wrong); err == nil {
+				t.Errorf("%+v was accepted", wrong)
+			}
 		}
 	})
 }

@@ -115,6 +115,15 @@ func (c *Catalog) Connectors() []*Connector {
 	return slices.SortedFunc(maps.Values(c.connectors), func(a, b *Connector) int { return cmp.Compare(a.Name, b.Name) })
 }
 
+// CheckRecordType refuses a record type that no connector can serve; the error suggests
+// the nearest.
+func (c *Catalog) CheckRecordType(name string) error {
+	if _, known := c.types[name]; known {
+		return nil
+	}
+	return fmt.Errorf("unknown record type %q%s", name, suggest(name, slices.Sorted(maps.Keys(c.types))))
+}
+
 // EventNames lists every event that there can be: those of accounts, then those of the
 // record types by name.
 func (c *Catalog) EventNames() []string {

@@ -50,7 +50,7 @@ func TestGeneric(t *testing.T) {
 		dialect     string
 		authorized  func(*http.Request) bool
 	}{
-		"one answer": {[]string{}, "none", nil},
+		"one answer": {[]string{"paging", "none"}, "none", nil},
 		"page until a flag, basic": {
 			[]string{"paging", "page", "end", "complete is true", "records_path", "people", "username", "u", "password", "p"}, "page until a flag",
 			func(r *http.Request) bool { u, p, _ := r.BasicAuth(); return u == "u" && p == "p" },
@@ -96,7 +96,7 @@ func TestGeneric(t *testing.T) {
 			}
 		})
 	}
-	positional, plain := c.Serves(providers.Target{}), providers.Target{BaseURL: testHost, Credentials: map[string]string{"candidates_path": "/c", "interviews_path": "/i"}}
+	positional, plain := c.Serves(providers.Target{}), providers.Target{BaseURL: testHost, Credentials: map[string]string{"candidates_path": "/c", "interviews_path": "/i", "paging": "none"}}
 	if len(positional) != 0 || !slices.Equal(c.Serves(plain), []string{"interviews", "candidates"}) {
 		t.Errorf("serves %v and %v", positional, c.Serves(plain))
 	}
@@ -109,11 +109,11 @@ func TestGenericStreamInfo(t *testing.T) {
 		s, _ := client.Stream("employees")
 		return s
 	}
-	plain, paged := info(), info("paging", "page", "end", "empty")
+	plain, paged := info("paging", "none"), info("paging", "page", "end", "empty")
 	if plain.Positional || !paged.Positional {
 		t.Error("positional doesn't follow the paging")
 	}
-	if plain.Version != paged.Version || plain.Version == info("id_path", "uid").Version || plain.Version == info("records_path", "data").Version {
+	if plain.Version != paged.Version || plain.Version == info("paging", "none", "id_path", "uid").Version || plain.Version == info("paging", "none", "records_path", "data").Version {
 		t.Error("the version doesn't follow the mapping")
 	}
 }

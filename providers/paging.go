@@ -65,6 +65,9 @@ const defaultMaxPages = 10_000
 
 func (c *compiler) paging(f pageFile, used map[string]bool) paging {
 	p := paging{kind: c.word(f.kind), maxPages: defaultMaxPages}
+	if p.kind == "" && !f.kind.literal() {
+		p.kind = "none" // until an account says which
+	}
 	kind, ok := pagingKinds[p.kind]
 	if !ok {
 		names := slices.Sorted(maps.Keys(pagingKinds))

@@ -29,14 +29,15 @@ func TestCheck(t *testing.T) {
 		"base URL with a user":     {"stackone", providers.Target{BaseURL: "https://" + secret + "@x.test", Credentials: map[string]string{"api_key": secret, "account_id": "1"}}, "connector stackone: the base URL holds a user name: credentials are given as credentials"},
 		"base URL with a query":    {"stackone", providers.Target{BaseURL: "https://x.test/?key=" + secret, Credentials: map[string]string{"api_key": secret, "account_id": "1"}}, "connector stackone: the base URL has a query or a fragment: it ends with a path"},
 		"page size":                {"stackone", providers.Target{PageSize: -1, Credentials: map[string]string{"api_key": secret, "account_id": "1"}}, "connector stackone: the page size is negative"},
-		"generic without address":  {"generic", providers.Target{Credentials: map[string]string{"employees_path": "/p"}}, "connector generic: the base URL is missing, and the connector has none of its own"},
-		"generic without a list":   {"generic", providers.Target{BaseURL: testHost}, "connector generic: nothing to list: give at least one of employees_path, employments_path, interviews_path, applications_path, candidates_path, job_postings_path"},
+		"generic without address":  {"generic", providers.Target{Credentials: map[string]string{"employees_path": "/p", "paging": "none"}}, "connector generic: the base URL is missing, and the connector has none of its own"},
+		"generic without a list":   {"generic", providers.Target{BaseURL: testHost, Credentials: map[string]string{"paging": "none"}}, "connector generic: nothing to list: give at least one of employees_path, employments_path, interviews_path, applications_path, candidates_path, job_postings_path"},
+		"generic without paging":   {"generic", providers.Target{BaseURL: testHost, Credentials: map[string]string{"employees_path": "/p"}}, "connector generic: missing credential paging (Paging)"},
 		"generic, wrong paging":    {"generic", providers.Target{BaseURL: testHost, Credentials: map[string]string{"employees_path": "/p", "paging": "curser"}}, `connector generic: unknown paging "curser": did you mean "cursor"? (credential paging)`},
 		"generic, no next":         {"generic", providers.Target{BaseURL: testHost, Credentials: map[string]string{"employees_path": "/p", "paging": "cursor"}}, `connector generic: paging "cursor" needs next: where the answer names the next page (credential next_path)`},
 		"generic, no end":          {"generic", providers.Target{BaseURL: testHost, Credentials: map[string]string{"employees_path": "/p", "paging": "offset"}}, `connector generic: paging "offset" needs end, the signal of the last page: total, empty, short, "PATH is false" or "PATH is true" (credential end)`},
-		"generic, wrong number":    {"generic", providers.Target{BaseURL: testHost, Credentials: map[string]string{"employees_path": "/p", "page_size": "many"}}, "connector generic: a whole number from 1 to 100000 is expected (credential page_size)"},
-		"generic, wrong path":      {"generic", providers.Target{BaseURL: testHost, Credentials: map[string]string{"employees_path": "/p", "id_path": "a..b"}}, `connector generic: path "a..b" has an empty part (credential id_path)`},
-		"generic, wrong header":    {"generic", providers.Target{BaseURL: testHost, Credentials: map[string]string{"employees_path": "/p", "header": "X Key"}}, `connector generic: "X Key" can't be a header's name (credential header)`},
+		"generic, wrong number":    {"generic", providers.Target{BaseURL: testHost, Credentials: map[string]string{"employees_path": "/p", "paging": "none", "page_size": "many"}}, "connector generic: a whole number from 1 to 100000 is expected (credential page_size)"},
+		"generic, wrong path":      {"generic", providers.Target{BaseURL: testHost, Credentials: map[string]string{"employees_path": "/p", "paging": "none", "id_path": "a..b"}}, `connector generic: path "a..b" has an empty part (credential id_path)`},
+		"generic, wrong header":    {"generic", providers.Target{BaseURL: testHost, Credentials: map[string]string{"employees_path": "/p", "paging": "none", "header": "X Key"}}, `connector generic: "X Key" can't be a header's name (credential header)`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := embedded(t, test.connector)
@@ -106,7 +107,7 @@ func TestValuesStayInTheirPlace(t *testing.T) {
 		if r.URL.Host != "provider.test" {
 			t.Errorf("asked %s", r.URL)
 		}
-	}, credentials("employees_path", "//evil.test/people", "candidates_path", "@evil.test/", "interviews_path", "https://evil.test/"), func(target *providers.Target, _ *providers.Options) { target.BaseURL = testHost })
+	}, credentials("employees_path", "//evil.test/people", "candidates_path", "@evil.test/", "interviews_path", "https://evil.test/", "paging", "none"), func(target *providers.Target, _ *providers.Options) { target.BaseURL = testHost })
 	for _, recordType := range generic.RecordTypes() {
 		list(t.Context(), generic, recordType)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"io"
 	"maps"
 	"slices"
@@ -29,7 +30,7 @@ func (a *app) accountListCommand() *cobra.Command {
 			return printAll(a, list[api.Account](a, cmd, nil, "v1", "accounts"), table[api.Account]{
 				columns: []string{"ID", "PROVIDER", "OWNER", "STATE", "SCHEDULE", "RECORD TYPES", "CREATED"},
 				row: func(c api.Account) []string {
-					return []string{c.ID, c.Provider, c.OriginOwnerID, stateAndReason(c.State, c.StateReason), c.Schedule, strings.Join(c.RecordTypes, " "), moment(c.CreatedAt)}
+					return []string{c.ID, c.Provider, cmp.Or(c.OriginOwnerName, c.OriginOwnerID), stateAndReason(c.State, c.StateReason), c.Schedule, strings.Join(c.RecordTypes, " "), moment(c.CreatedAt)}
 				},
 				none: "no accounts yet: synthook account add --help",
 			})

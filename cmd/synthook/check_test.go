@@ -78,7 +78,7 @@ func TestCheckMasterKey(t *testing.T) {
 	if _, _, err := migrations.Up(t.Context(), db.DB); err != nil {
 		t.Fatal(err)
 	}
-	if got := checked(t, exitFailed, nil, "--database-url", path); !strings.Contains(got, "another synthook is using this database") {
+	if got := checked(t, exitOK, nil, "--database-url", path); !strings.Contains(got, "in use by a service that runs: ask that") {
 		t.Errorf("in use: got\n%s", got)
 	}
 	right, wrong := strings.Repeat("right-", 8), strings.Repeat("wrong-", 8)
@@ -93,5 +93,35 @@ func TestCheckMasterKey(t *testing.T) {
 	}
 	if got := checked(t, exitFailed, []string{"SYNTHOOK_MASTER_KEY=" + wrong}, "--database-url", path); !strings.Contains(got, "keys: wrong master key") {
 		t.Errorf("wrong key: got\n%s", got)
+	}
+}
+
+func TestMasterKeyIsReplaced(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "own.db")
+	db, err := migrations.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := migrations.Up(t.Context(), db.DB); err != nil {
+		t.Fatal(err)
+	}
+	const first = "SYNTHOOK_MASTER_KEY=Zm9yIHRlc3RzIG9ubHksIHRoaXMgaXMgMzIgYnl0ZXM="
+	if _, err := keys.Open(t.Context(), db.DB, keys.Config{MasterKey: strings.TrimPrefix(first, "SYNTHOOK_MASTER_KEY=")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	next := filepath.Join(dir, "next.key")
+	r := synthook(t, []string{first}, "", "rotate-master-key", "--database-url", path, "--new-master-key-file", next)
+	if r.status != exitOK || !strings.Contains(r.stdout, next) {
+		t.Fatalf("%d: %s%s", r.status, r.stdout, r.stderr)
+	}
+	if got := checked(t, exitFailed, []string{first}, "--database-url", path); !strings.Contains(got, "keys: wrong master key") {
+		t.Errorf("the old key: %s", got)
+	}
+	if got := checked(t, exitOK, []string{"SYNTHOOK_MASTER_KEY_FILE=" + next}, "--database-url", path); !strings.Contains(got, "keys: the master key is the one") {
+		t.Errorf("the new key: %s", got)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -19,16 +20,15 @@ import (
 
 func (c *checkup) database(ctx context.Context, s settings.Settings, catalog *providers.Catalog) {
 	location := s.DatabaseURL.Reveal()
-	scheme, path, isURL := strings.Cut(location, "://")
-	postgres := strings.HasPrefix(scheme, "postgres") && isURL
-	if !isURL {
-		path = location
-	}
-	if _, err := os.Stat(path); !postgres && errors.Is(err, os.ErrNotExist) {
+	if path, missing := missingFile(location); missing {
 		c.good("database", "%s is not there yet; the first start makes it", path)
 		return
 	}
 	db, err := migrations.Open(ctx, location)
+	if errors.Is(err, migrations.ErrInUse) {
+		c.good("database", "in use by a service that runs: ask that (synthook account list, synthook stream list), or stop it to look inside")
+		return
+	}
 	if err != nil {
 		c.bad("database", explained(err))
 		return
@@ -51,6 +51,23 @@ func (c *checkup) database(ctx context.Context, s settings.Settings, catalog *pr
 	if err := db.Close(); err != nil {
 		c.bad("database", err)
 	}
+}
+
+// missingFile says whether location is an embedded database that is not there yet, and
+// that opening it would make.
+func missingFile(location string) (path string, missing bool) {
+	scheme, path, isURL := strings.Cut(location, "://")
+	if isURL && strings.HasPrefix(scheme, "postgres") {
+		return "", false
+	}
+	if !isURL {
+		path = location
+	}
+	_, err := os.Stat(path)
+	if full, err := filepath.Abs(path); err == nil {
+		path = full // it may be the folder that is the wrong one
+	}
+	return path, errors.Is(err, os.ErrNotExist)
 }
 
 // keys checks the master key against the database, if one was set up.

@@ -2,6 +2,9 @@ package main
 
 import (
 	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +44,89 @@ func TestDocumentsStateTheFacts(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A command that connects an account names a connector of the catalogue and credentials
+// that it takes.
+func TestCredentialsInDocumentsExist(t *testing.T) {
+	catalog, _, err := providers.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile(`(?:synthook account add\b.*--provider|synthook provider try) ([a-z_]+)`)
+	given := regexp.MustCompile(`--credential(?:-file|-env)? '?([a-z_]+)=`)
+	shown := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(strings.ReplaceAll(string(text), "\\\n", "")) {
+			provider := named.FindStringSubmatch(line)
+			if provider == nil || provider[1] == "acme" { // a reader's own, in the making
+				continue
+			}
+			shown++
+			connector, err := catalog.Connector(provider[1])
+			if err != nil {
+				t.Errorf("%s: %v in %s", file, err, line)
+				continue
+			}
+			for _, credential := range given.FindAllStringSubmatch(line, -1) {
+				if !slices.ContainsFunc(connector.Credentials, func(c providers.Credential) bool { return c.Name == credential[1] }) {
+					t.Errorf("%s: %s takes no credential %s", file, provider[1], credential[1])
+				}
+			}
+		}
+	}
+	if shown < 15 {
+		t.Errorf("the documents connect only %d accounts", shown)
+	}
+}
+
+// A link from one document to another leads somewhere, to its heading too; so does a picture.
+func TestLinksInDocumentsLeadSomewhere(t *testing.T) {
+	files, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := regexp.MustCompile(`\]\(([^)#:\s]*)(?:#([^)\s]*))?\)`)
+	for _, file := range append(files, "../../README.md", "../../CONTRIBUTING.md") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range link.FindAllStringSubmatch(string(text), -1) {
+			target := file
+			if found[1] != "" {
+				target = filepath.Join(filepath.Dir(file), found[1])
+			}
+			there, err := os.ReadFile(target)
+			if info, failed := os.Stat(target); failed == nil && info.IsDir() {
+				continue
+			}
+			if err != nil {
+				t.Errorf("%s: %s is not there", file, found[0])
+			} else if found[2] != "" && !slices.Contains(anchors(string(there)), found[2]) {
+				t.Errorf("%s: %s has no such heading", file, found[0])
+			}
+		}
+	}
+}
+
+// anchors are what the headings of a document are called in links.
+func anchors(text string) (all []string) {
+	drop := regexp.MustCompile(`[^\pL\pN _-]`)
+	for line := range strings.Lines(text) {
+		if heading := strings.TrimLeft(line, "#"); heading != line {
+			all = append(all, strings.ReplaceAll(drop.ReplaceAllString(strings.ToLower(strings.TrimSpace(heading)), ""), " ", "-"))
+		}
+	}
+	return all
 }
 
 // directModules are the modules that go.mod asks for, as docs/dependencies.md writes them.

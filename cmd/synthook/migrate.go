@@ -45,7 +45,7 @@ does the same when it starts; run it by hand to choose the moment.`,
 	}
 	a.bindSettings(status, "database-url")
 	status.RunE = func(cmd *cobra.Command, _ []string) error {
-		return a.withDatabase(cmd, func(ctx context.Context, db *migrations.DB) error {
+		return a.withExisting(cmd, func(ctx context.Context, db *migrations.DB) error {
 			v, err := migrations.Status(ctx, db.DB)
 			if err != nil {
 				return err
@@ -62,6 +62,18 @@ does the same when it starts; run it by hand to choose the moment.`,
 		})
 	}
 	return a.group("migrate COMMAND", "The database's schema", "", up, status)
+}
+
+// withExisting is withDatabase for what has no business making a database.
+func (a *app) withExisting(cmd *cobra.Command, use func(context.Context, *migrations.DB) error) error {
+	s, err := a.settings(cmd)
+	if err != nil {
+		return err
+	}
+	if path, missing := missingFile(s.DatabaseURL.Reveal()); missing {
+		return fmt.Errorf("there is no database %s: the first start of synthook serve makes it", path)
+	}
+	return a.withDatabase(cmd, use)
 }
 
 // withDatabase opens the database of the settings for as long as use takes.

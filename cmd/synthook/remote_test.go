@@ -167,12 +167,19 @@ func TestWebhookCommands(t *testing.T) {
 	if r := i.run("webhook", "rotate-secret", id, "--verify"); r.status != exitFailed || !strings.Contains(r.stderr, "does not accept the new secret") {
 		t.Errorf("verified by who doesn't know it: %+v", r)
 	}
+	if r := i.run("webhook", "rotate-secret", id, "--activate"); r.status != exitFailed || !strings.Contains(r.stderr, "not activated, because the consumer does not accept the new secret (it answers: ") {
+		t.Errorf("activated though the consumer doesn't know it: %+v", r)
+	}
+	i.ok("webhook secrets "+id, "waiting")
 	consumer.verify(next)
 	i.ok("webhook rotate-secret "+id+" --verify", "verified")
-	for range 6 {
+	for range 9 {
 		<-consumer.receipts // some of them badly signed, on purpose
 	}
 	i.ok("webhook rotate-secret "+id+" --activate --overlap 1h", id)
+	for range 3 {
+		<-consumer.receipts
+	}
 	i.ok("webhook secrets "+id, "retiring")
 	i.ok("webhook rotate-secret "+id+" --retire", id)
 	i.ok("webhook test "+id, "delivered")

@@ -18,7 +18,8 @@ func (a *app) webhookRotateSecretCommand() *cobra.Command {
 old one. --verify sends test events that tell whether the consumer knows it: one signed
 with the new secret alone, one with the old, one with a wrong one. --activate makes it the
 one that signs x-stackone-signature. Meanwhile, and for the overlap after, both sign
-webhook-signature; --retire ends the overlap at once. --now adds and activates in one step.`,
+webhook-signature; --retire ends the overlap at once. --activate verifies first, and refuses
+where the consumer does not know the secret. --now adds and activates in one step.`,
 		Example: `  synthook webhook rotate-secret WEBHOOK_ID
   synthook webhook rotate-secret WEBHOOK_ID --verify
   synthook webhook rotate-secret WEBHOOK_ID --activate
@@ -29,7 +30,8 @@ webhook-signature; --retire ends the overlap at once. --now adds and activates i
 	flags := cmd.Flags()
 	var rotation api.SecretRotation
 	secret := secretFlag(flags, "The new secret; default: a generated one")
-	activate := flags.Bool("activate", false, "Make the secret that was added the active one")
+	activate := flags.Bool("activate", false, "Make the secret that was added the active one, if the consumer knows it")
+	unverified := flags.Bool("unverified", false, "With --activate: whatever the consumer knows")
 	flags.BoolVar(&rotation.Activate, "now", false, "Add a secret and make it the active one at once")
 	flags.StringVar(&rotation.Overlap, "overlap", "", "How long the old one stays valid after; default 24h")
 	verify := flags.Bool("verify", false, "Find out whether the consumer knows the secret that was added")
@@ -40,6 +42,9 @@ webhook-signature; --retire ends the overlap at once. --now adds and activates i
 			return err
 		}
 		path := []string{"v1", "webhooks", args[0], "secrets"}
+		if *unverified && !*activate {
+			return usageError("--unverified goes with --activate")
+		}
 		if rotation.Secret != "" && (*activate || *verify || *retire) {
 			return usageError("a secret is only taken when one is added: without --activate, --verify and --retire")
 		}
@@ -51,6 +56,15 @@ webhook-signature; --retire ends the overlap at once. --now adds and activates i
 		case !*activate:
 			return askAndPrint(a, cmd, post(rotation, path...), describeWebhook)
 		}
+		if !*unverified {
+			v, err := ask[api.SecretVerification](a, cmd, post(nil, append(path, "verify")...))
+			if err != nil {
+				return err
+			}
+			if err := unproved(v); err != nil {
+				return fmt.Errorf("not activated, because %w; --unverified activates it all the same", err)
+			}
+		}
 		return askAndPrint(a, cmd, post(api.SecretActivation{Overlap: rotation.Overlap}, append(path, "activate")...), describeWebhook)
 	}
 	return cmd
@@ -61,6 +75,7 @@ func (a *app) verifySecret(cmd *cobra.Command, path []string) error {
 	if err != nil {
 		return err
 	}
+	unproved := unproved(v)
 	if err := a.print(v, func(w io.Writer) {
 		for _, try := range []struct {
 			name string
@@ -68,16 +83,24 @@ func (a *app) verifySecret(cmd *cobra.Command, path []string) error {
 		}{{"the new secret", v.Waiting}, {"the active secret", v.Active}, {"a wrong secret", v.Wrong}} {
 			field(w, "signed with "+try.name, outcome(try.test.Status, try.test.Error))
 		}
-		if v.Verified {
+		if unproved == nil {
 			fmt.Fprintln(w, "verified: the consumer knows the new secret")
 		}
-	}); err != nil || v.Verified {
+	}); err != nil || unproved == nil {
 		return err
 	}
-	if v.AcceptsAnything {
-		return errors.New("not verified: the consumer accepts any signature, so anybody can send it events")
+	return fmt.Errorf("not verified: %w", unproved)
+}
+
+// unproved is why a consumer can't be said to know the new secret; nil: it does.
+func unproved(v api.SecretVerification) error {
+	switch {
+	case v.Verified:
+		return nil
+	case v.AcceptsAnything:
+		return errors.New("the consumer accepts any signature, so anybody can send it events")
 	}
-	return errors.New("not verified: the consumer does not accept the new secret")
+	return fmt.Errorf("the consumer does not accept the new secret (it answers: %s)", outcome(v.Waiting.Status, v.Waiting.Error))
 }
 
 func (a *app) webhookSecretsCommand() *cobra.Command {

@@ -73,7 +73,7 @@ deleted webhooks, wire-compatible with StackOne's synthetic webhooks.`
 			root.AddCommand(c)
 		}
 	}
-	add(groupStart, a.demoCommand(), a.serveCommand(), a.checkCommand(), a.migrateCommands())
+	add(groupStart, a.demoCommand(), a.serveCommand(), a.checkCommand(), a.migrateCommands(), a.rotateMasterKeyCommand())
 	add(groupManage, a.accountCommands(), a.streamCommands(), a.tuneCommand(), a.webhookCommands(), a.eventCommands(), a.replayCommands(), a.resyncCommand(), a.reconcileCommand(), a.projectCommands(), a.apiKeyCommands())
 	add(groupTools, a.providerCommands(), a.listenCommand(), a.signCommand(), a.verifyCommand(), a.benchCommands(), a.versionCommand())
 	root.AddCommand(exitCodesTopic(), environmentTopic())

@@ -41,7 +41,7 @@ func (a *app) streamListCommand() *cobra.Command {
 		return printAll(a, list[api.Stream](a, cmd, query, "v1", "streams"), table[api.Stream]{
 			columns: []string{"ACCOUNT", "RECORD TYPE", "PROVIDER", "STATE", "SCHEDULE", "RECORDS", "LAST POLL", "NEXT POLL", "ERROR"},
 			row: func(s api.Stream) []string {
-				return []string{s.AccountID, s.RecordType, s.Provider, s.State, s.Schedule, strconv.FormatInt(s.Records, 10), momentOf(s.LastPollAt), momentOf(s.NextPollAt), s.LastError}
+				return []string{s.AccountID, s.RecordType, s.Provider, s.State, both(s.Schedule, s.IncrementalSchedule), strconv.FormatInt(s.Records, 10), momentOf(s.LastPollAt), momentOf(s.NextPollAt), s.LastError}
 			},
 			none: "no streams yet: they come with an account (synthook account add --help)",
 		})
@@ -71,10 +71,13 @@ returns to the next in precedence: stream, account, record type, provider, 1h.
 
 With --incremental a stream is polled at two speeds: listings of what changed since the
 one before at that interval, complete ones, which alone find deletions, at INTERVAL.
-Where the connector's filter for that is not proven, it is refused; "none" ends it.`,
+Where the connector's filter for that is not proven, it is refused; "none" ends it. For a
+record type it is in force in the streams that have such a filter, and ends where a new
+INTERVAL comes without it.`,
 		Example: `  synthook stream set-interval ACCOUNT_ID employees 15m
   synthook stream set-interval ACCOUNT_ID employees 6h --incremental 5m
   synthook stream set-interval --record-type interviews 5m
+  synthook stream set-interval --record-type candidates 6h --incremental 5m
   synthook stream set-interval ACCOUNT_ID employees default`,
 		Args: cobra.ArbitraryArgs,
 	}
@@ -92,22 +95,19 @@ Where the connector's filter for that is not proven, it is refused; "none" ends 
 		if schedule == "default" {
 			schedule = ""
 		}
+		if *incremental == "none" {
+			*incremental = ""
+		}
 		if *recordType == "" {
 			update := api.StreamUpdate{Schedule: &schedule}
 			if cmd.Flags().Changed("incremental") {
-				if *incremental == "none" {
-					*incremental = ""
-				}
 				update.IncrementalSchedule = incremental
 			}
 			return askAndPrint(a, cmd, patch(update, "v1", "accounts", args[0], "streams", args[1]), describeStream)
 		}
-		if cmd.Flags().Changed("incremental") {
-			return usageError("--incremental is for one stream, not for a record type")
-		}
-		set := call{http.MethodPut, client.Path("v1", "schedules", *recordType), api.RecordTypeSchedule{RecordType: *recordType, Schedule: schedule}}
+		set := call{http.MethodPut, client.Path("v1", "schedules", *recordType), api.RecordTypeSchedule{RecordType: *recordType, Schedule: schedule, IncrementalSchedule: *incremental}}
 		return askAndPrint(a, cmd, set, func(w io.Writer, s api.RecordTypeSchedule) {
-			fmt.Fprintf(w, "%s of the project: %s\n", s.RecordType, cmp.Or(s.Schedule, "back to the default"))
+			fmt.Fprintf(w, "%s of the project: %s\n", s.RecordType, cmp.Or(both(s.Schedule, s.IncrementalSchedule), "back to the default"))
 		})
 	}
 	return cmd

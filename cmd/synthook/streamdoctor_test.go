@@ -22,7 +22,7 @@ func TestDoctorsAdviceHeals(t *testing.T) {
 		fmt.Fprintf(w, `[{"id":1,"name":"marker-a","devices":[{"battery":%d}],"$seen":"marker-%d"},{"id":2,"name":"marker-b"}]`, n, n)
 	}))
 	t.Cleanup(provider.Close)
-	id := decode[api.Account](t, i.run("account", "add", "--provider", "generic", "--base-url", provider.URL, "--credential", "employees_path=/", "--schedule", "24h", "--json")).ID
+	id := decode[api.Account](t, i.run("account", "add", "--provider", "generic", "--base-url", provider.URL, "--credential", "employees_path=/", "--credential", "paging=none", "--schedule", "24h", "--json")).ID
 	i.ok("stream update "+id+" employees --ignore lastSeen --ignore lastSeen", "lastSeen")
 	i.ok("stream poll "+id+" employees --wait", "complete") // no other poll is due then
 

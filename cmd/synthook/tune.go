@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,9 +27,12 @@ func (a *app) tuneCommand() *cobra.Command {
 		Long: `Tells from the polls on record how often records change, how long a change waits until it
 is found, and what polling costs in requests; then proposes an interval for each record
 type that makes changes wait least for a budget of requests, or that keeps a mean wait
-with the fewest requests. Without either, the budget is what is spent now. What was set
-for a stream or an account stays (but with --per-stream), and so does a cron expression.
-Nothing is changed without --apply.`,
+with the fewest requests. Where a connector can ask for changes alone, that is two
+intervals, if two are better: 6h + 5m is a complete listing every six hours, which alone
+finds deletions, and between them one of changes every five minutes. Without a budget or
+a staleness, the budget is what is spent now. What was set for a stream or an account
+stays (but with --per-stream), and so does a cron expression. Nothing is changed without
+--apply.`,
 		Example: `  synthook tune
   synthook tune --budget 500/h
   synthook tune --staleness 15m --apply
@@ -99,12 +103,12 @@ func (a *app) applyTuning(cmd *cobra.Command, t api.Tuning, confirmed bool) erro
 func proposals(t api.Tuning) (calls []call) {
 	for _, v := range t.RecordTypes {
 		if v.Proposed != "" {
-			calls = append(calls, call{http.MethodPut, client.Path("v1", "schedules", v.RecordType), api.RecordTypeSchedule{RecordType: v.RecordType, Schedule: v.Proposed}})
+			calls = append(calls, call{http.MethodPut, client.Path("v1", "schedules", v.RecordType), api.RecordTypeSchedule{RecordType: v.RecordType, Schedule: v.Proposed, IncrementalSchedule: v.ProposedIncremental}})
 		}
 	}
 	for _, s := range t.Streams {
 		if s.Proposed != "" {
-			calls = append(calls, patch(api.StreamUpdate{Schedule: &s.Proposed}, "v1", "accounts", s.AccountID, "streams", s.RecordType))
+			calls = append(calls, patch(api.StreamUpdate{Schedule: &s.Proposed, IncrementalSchedule: &s.ProposedIncremental}, "v1", "accounts", s.AccountID, "streams", s.RecordType))
 		}
 	}
 	return calls
@@ -115,28 +119,36 @@ func describeTuning(w io.Writer, t api.Tuning) {
 		fmt.Fprintln(w, "no stream is polled: there is nothing to tune")
 		return
 	}
-	writeRow(w, []string{"RECORD TYPE", "STREAMS", "CHANGES/H", "SCHEDULE", "REQUESTS/H", "WAIT: MEAN", "P95", "WORST", "PROPOSED", "REQUESTS/H", "WAIT: MEAN", "P95", "WORST"})
+	loads := []string{"REQUESTS/H", "WAIT: MEAN", "WORST", "DELETED: MEAN", "WORST"}
+	writeRow(w, slices.Concat([]string{"RECORD TYPE", "STREAMS", "CHANGES/H", "SCHEDULE"}, loads, []string{"PROPOSED"}, loads))
 	for _, v := range t.RecordTypes {
-		proposed := cmp.Or(v.Proposed, "stays")
+		proposed := cmp.Or(both(v.Proposed, v.ProposedIncremental), "stays")
 		if len(proposals(api.Tuning{Streams: of(t.Streams, v.RecordType)})) > 0 {
 			proposed = "by stream"
 		}
 		row := []string{v.RecordType, strconv.Itoa(v.Streams), number(v.ChangesPerHour), some(v.Schedules)}
-		writeRow(w, append(append(append(row, load(v.Before)...), proposed), load(v.After)...))
+		writeRow(w, slices.Concat(row, load(v.Before), []string{proposed}, load(v.After)))
 	}
-	writeRow(w, append(append(append([]string{"all", "", "", ""}, load(t.Before)...), ""), load(t.After)...))
+	writeRow(w, slices.Concat([]string{"all", "", "", ""}, load(t.Before), []string{""}, load(t.After)))
 	if len(t.Streams) > 0 {
 		fmt.Fprintln(w)
-		writeRow(w, []string{"ACCOUNT", "RECORD TYPE", "CHANGES/H", "SCHEDULE", "REQUESTS/H", "WAIT: MEAN", "P95", "WORST", "OF LIMIT", "PROPOSED", "REQUESTS/H", "WAIT: MEAN", "P95", "WORST", "OF LIMIT"})
+		loads = append(loads, "OF LIMIT")
+		writeRow(w, slices.Concat([]string{"ACCOUNT", "RECORD TYPE", "CHANGES/H", "SCHEDULE"}, loads, []string{"PROPOSED"}, loads))
 	}
 	for _, s := range t.Streams {
-		row := append([]string{s.AccountID, s.RecordType, number(s.ChangesPerHour), s.Schedule}, load(s.Before)...)
-		row = append(row, share(s.Before.LimitShare), cmp.Or(s.Proposed, s.Fixed, "stays"))
-		writeRow(w, append(append(row, load(s.After)...), share(s.After.LimitShare)))
+		row := []string{s.AccountID, s.RecordType, number(s.ChangesPerHour), both(s.Schedule, s.IncrementalSchedule)}
+		proposed := cmp.Or(both(s.Proposed, s.ProposedIncremental), s.Fixed, "stays")
+		if proposed == "stays" && s.After != s.Before {
+			proposed = "by type"
+		}
+		writeRow(w, slices.Concat(row, load(s.Before), []string{share(s.Before.LimitShare), proposed}, load(s.After), []string{share(s.After.LimitShare)}))
 	}
 	fmt.Fprintln(w)
 	field(w, "counted since", moment(t.Since))
-	field(w, "of a provider's limit", strings.Trim(share(t.Before.LimitShare)+" now, "+share(t.After.LimitShare)+" then, of the account that uses most", " "))
+	field(w, "all changes wait", wait(t.Before.MeanMS)+" now, "+wait(t.After.MeanMS)+" then, in the mean")
+	if t.Before.LimitShare > 0 {
+		field(w, "of a provider's limit", share(t.Before.LimitShare)+" now, "+share(t.After.LimitShare)+" then, of the account that uses most")
+	}
 	if !t.Met {
 		field(w, "not met", "the bounds of the intervals don't allow it; this is as near as they do")
 	}
@@ -152,8 +164,17 @@ func of(streams []api.TunedStream, recordType string) (some []api.TunedStream) {
 	return some
 }
 
+// both names the intervals of complete listings and of those between them.
+func both(schedule, incremental string) string {
+	if incremental == "" {
+		return schedule
+	}
+	return schedule + " + " + incremental
+}
+
+// load has the waits of created and updated records, and of deleted ones.
 func load(l api.TunedLoad) []string {
-	return []string{number(l.RequestsPerHour), wait(l.MeanMS), wait(l.P95MS), wait(l.WorstMS)}
+	return []string{number(l.RequestsPerHour), wait(l.Updates.MeanMS), wait(l.Updates.WorstMS), wait(l.Deletions.MeanMS), wait(l.Deletions.WorstMS)}
 }
 
 // some names up to two schedules.

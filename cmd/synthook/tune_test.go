@@ -1,6 +1,12 @@
 package main
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -78,4 +84,65 @@ func TestTuneCommand(t *testing.T) {
 	if r := i.run("tune", "--staleness", "30m", "--per-stream", "--apply", "--yes"); r.status != exitOK || !strings.Contains(r.stderr, "nothing to change") {
 		t.Errorf("once more: %+v", r)
 	}
+}
+
+// pager is a provider with forty pages of people, which can be asked for what changed:
+// that is nothing.
+const pager = `name: pager
+category: hris
+verified: nothing; it is invented
+auth: none
+streams:
+  employees:
+    request: {get: /people, query: {page: "${page.number}", since: "${since}"}}
+    records: {path: items, id: id}
+    page: {kind: page, end: more is false}
+    since: {proven: true}
+`
+
+// Two speeds are proposed with the cost that polls on record had, set for the record type,
+// and kept to from then on.
+func TestTuneTwoSpeeds(t *testing.T) {
+	t.Parallel()
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page, _ := strconv.Atoi(r.URL.Query().Get("page"))
+		if r.URL.Query().Get("since") != "" {
+			fmt.Fprint(w, `{"items":[],"more":false}`)
+			return
+		}
+		fmt.Fprintf(w, `{"items":[{"id":"%d-a"},{"id":"%d-b"}],"more":%v}`, page, page, page < 40)
+	}))
+	t.Cleanup(provider.Close)
+	connectors := t.TempDir()
+	if err := os.WriteFile(filepath.Join(connectors, "pager.yaml"), []byte(pager), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	i := install(t, "--allow-private-networks", "--min-interval", "1s", "--connectors", connectors)
+	account := decode[api.Account](t, i.run("account", "add", "--provider", "pager", "--base-url", provider.URL, "--json"))
+	i.poll(account.ID)
+	tuned := decode[api.Tuning](t, i.run("tune", "--json"))
+	v, s := tuned.RecordTypes[0], tuned.Streams[0]
+	if s.RequestsPerPoll < 40 || s.RequestsPerIncrementalPoll != 2 || v.Proposed == "" || v.ProposedIncremental == "" {
+		t.Fatalf("proposed: %+v; %+v", v, s)
+	}
+	if a, b := v.After, v.Before; a.MeanMS >= b.MeanMS || a.Updates.MeanMS >= a.Deletions.MeanMS || a.Deletions.WorstMS <= b.Deletions.WorstMS || a.RequestsPerHour > b.RequestsPerHour {
+		t.Errorf("before %+v, after %+v", b, a)
+	}
+	both := v.Proposed + " + " + v.ProposedIncremental
+	if r := i.run("tune", "--apply", "--yes"); r.status != exitOK || !strings.Contains(r.stdout, both) || !strings.Contains(r.stderr, "1 schedule set") {
+		t.Errorf("%+v", r)
+	}
+	i.ok("stream show "+account.ID+" employees", v.Proposed+" (from record type)", v.ProposedIncremental)
+	i.ok("stream set-interval --record-type employees 6h --incremental 1s", "employees of the project: 6h + 1s")
+	i.comes("tune --json", `"requests_per_incremental_poll":1,`) // every second, of nothing
+	tuned = decode[api.Tuning](t, i.run("tune", "--json"))
+	if s := tuned.Streams[0]; s.RequestsPerPoll < 40 || s.IncrementalSchedule != "1s" || s.Before.RequestsPerHour < 3600 {
+		t.Errorf("what polls showed: %+v", s)
+	}
+	i.ok("tune --streams", "6h + 1s")
+	if r := i.run("tune", "--budget", "60/h", "--per-stream", "--apply", "--yes"); r.status != exitOK {
+		t.Errorf("%+v", r)
+	}
+	i.ok("stream show "+account.ID+" employees", "(from stream)")
+	i.ok("tune --budget 60/h --per-stream --apply --yes", "stays")
 }

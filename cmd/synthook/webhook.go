@@ -44,8 +44,8 @@ func (a *app) webhookCreateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create --url URL --event EVENT …",
 		Short: "Register a webhook; prints its secret",
-		Long: `Registers a webhook and prints its signing secret, which is not shown again. It starts
-with the next event of the log, or anywhere in it (--from).`,
+		Long: `Registers a webhook and prints its signing secret (webhook show --with-secret does so again).
+It starts with the next event of the log, or anywhere in it (--from).`,
 		Example: `  synthook webhook create --url https://example.com/hooks --event 'hris_employees.*' --event ats_candidates.created
   synthook webhook create --url https://example.com/hooks --event '*' --from start --json`,
 		Args: arguments(),

@@ -3,7 +3,7 @@
 -- What holds for the whole database. One row, written at the first start.
 CREATE TABLE installation (
     id             smallint    PRIMARY KEY DEFAULT 1 CHECK (id = 1),
-    key_check      bytea       NOT NULL, -- a known text sealed under the master key: tells a wrong key at start
+    data_key       bytea       NOT NULL, -- what everything else is sealed under; itself sealed under the master key
     admin_key_hash bytea,                -- SHA-256; NULL where the operator sets the admin key
     created_at     timestamptz NOT NULL
 );
@@ -96,6 +96,7 @@ CREATE TABLE record_type_schedules (
     project_id  text NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
     record_type text NOT NULL,
     schedule    text NOT NULL CHECK (schedule <> ''),
+    incremental_schedule text NOT NULL DEFAULT '', -- of the streams that can be asked for changes only; '': all listings are complete
     PRIMARY KEY (project_id, record_type)
 );
 
@@ -104,7 +105,7 @@ CREATE TABLE streams (
     account_id       text        NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
     record_type      text        NOT NULL,
     schedule         text        NOT NULL DEFAULT '', -- '': the next in precedence
-    incremental_schedule text NOT NULL DEFAULT '', -- for polls that ask for changes only; '': all listings are complete
+    incremental_schedule text NOT NULL DEFAULT '', -- for polls that ask for changes only; '': the record type's, where its schedule is in force
     baseline         text        NOT NULL DEFAULT '' CHECK (baseline IN ('', 'silent', 'emit')), -- '': the account's
     ignore_paths     text        NOT NULL DEFAULT '[]', -- JSON array, added to the connector's
     changed_fields   boolean     NOT NULL DEFAULT true, -- digests of fields are kept, and events name those that changed
@@ -127,6 +128,10 @@ CREATE TABLE streams (
     last_duration_ms bigint      NOT NULL DEFAULT 0,
     polls            bigint      NOT NULL DEFAULT 0,
     requests         bigint      NOT NULL DEFAULT 0, -- of all these polls
+    incremental_polls    bigint NOT NULL DEFAULT 0, -- those of them that asked for changes only
+    incremental_requests bigint NOT NULL DEFAULT 0,
+    complete_ms          bigint NOT NULL DEFAULT 0, -- duration of the last complete listing, and of the last of changes only
+    incremental_ms       bigint NOT NULL DEFAULT 0,
     records          bigint      NOT NULL DEFAULT 0, -- in the last complete listing
     UNIQUE (account_id, record_type)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);

@@ -207,7 +207,7 @@ func TestInvalidRequests(t *testing.T) {
 			{"POST /v1/accounts", `{"provider":"bambohr"}`, 422, "body.provider", `did you mean "bamboohr"?`},
 			{"POST /v1/accounts", `{"provider":"bamboohr","credentials":{"company":"acme","api_kye":"hunter2hunter2"}}`, 422, "body.credentials", "api_key"},
 			{"POST /v1/accounts", `{"provider":"generic","base_url":"http://metadata","credentials":"hunter2hunter2"}`, 422, "body.credentials", ""},
-			{"POST /v1/accounts", `{"provider":"generic","base_url":"http://10.0.0.1.nip","credentials":{"employees_path":"/x"},"schedule":"every day"}`, 422, "", ""},
+			{"POST /v1/accounts", `{"provider":"generic","base_url":"http://10.0.0.1.nip","credentials":{"employees_path":"/x","paging":"none"},"schedule":"every day"}`, 422, "", ""},
 			{"PATCH /v1/accounts/" + account.ID, `{"schedule":"1ms"}`, 422, "body.schedule", "1s"},
 			{"PATCH /v1/accounts/" + account.ID, `{"base_url":"http://169.254.169.254/"}`, 422, "body.base_url", "refused because"},
 			{"PATCH " + stream, `{"schedule":"0 0 31 2 *"}`, 422, "body.schedule", "no such date"},

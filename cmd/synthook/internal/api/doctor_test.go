@@ -29,7 +29,7 @@ func TestDoctorRefusesWhatIsRead(t *testing.T) {
 	t.Cleanup(provider.Close)
 	r := servicetest.Start(t, servicetest.Settings(migrationstest.SQLite(t)))
 	c := r.Admin("")
-	account := post[api.Account](t, c, "/v1/accounts", api.NewAccount{Provider: "generic", BaseURL: provider.URL, Schedule: "24h", Credentials: map[string]string{"employees_path": "/"}})
+	account := post[api.Account](t, c, "/v1/accounts", api.NewAccount{Provider: "generic", BaseURL: provider.URL, Schedule: "24h", Credentials: map[string]string{"employees_path": "/", "paging": "none"}})
 	route := "/v1/accounts/" + account.ID + "/streams/employees"
 	if first := post[api.PollResult](t, c, route+"/poll?wait=true", nil); !first.Complete {
 		t.Fatalf("%+v", first)

@@ -18,7 +18,7 @@ func TestIdempotencyKeys(t *testing.T) {
 		c := r.Admin("")
 		provider := servicetest.NewProvider(t, map[string]string{"1": "Ann"})
 		webhook := post[api.Webhook](t, c, "/v1/webhooks", api.NewWebhook{URL: provider.URL, Events: []string{"*"}})
-		account := `{"provider":"generic","base_url":"` + provider.URL + `","credentials":{"employees_path":"/e","header_value":"Bearer hunter2hunter2"}}`
+		account := `{"provider":"generic","base_url":"` + provider.URL + `","credentials":{"employees_path":"/e","paging":"none","header_value":"Bearer hunter2hunter2"}}`
 		for route, body := range map[string]string{
 			"POST /v1/projects":                            `{"id":"acme","name":"Acme"}`,
 			"POST /v1/projects/default/api-keys":           `{"name":"backend"}`,

@@ -209,14 +209,15 @@ func (a *API) scheduleRoutes() {
 		func(ctx context.Context, in *struct {
 			RecordType string `path:"record_type"`
 			Body       struct {
-				RecordType string `json:"record_type,omitempty" doc:"As in the path."`
-				Schedule   string `json:"schedule" example:"15m" doc:"Empty: removed."`
+				RecordType          string `json:"record_type,omitempty" doc:"As in the path."`
+				Schedule            string `json:"schedule" example:"15m" doc:"Empty: removed, the incremental one, too."`
+				IncrementalSchedule string `json:"incremental_schedule,omitempty" example:"5m" doc:"Of polls between the complete listings, which ask for what changed since, in the streams whose connectors have a proven filter. Absent: there are none."`
 			}
 		}) (RecordTypeSchedule, error) {
 			if in.Body.RecordType != "" && in.Body.RecordType != in.RecordType {
 				return RecordTypeSchedule{}, invalid("body.record_type", "differs from the path")
 			}
-			set := RecordTypeSchedule{RecordType: in.RecordType, Schedule: in.Body.Schedule}
+			set := RecordTypeSchedule{RecordType: in.RecordType, Schedule: in.Body.Schedule, IncrementalSchedule: in.Body.IncrementalSchedule}
 			return set, a.Streams.SetSchedule(ctx, projectOf(ctx), poller.RecordTypeSchedule(set))
 		})
 }

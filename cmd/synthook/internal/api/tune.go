@@ -26,40 +26,53 @@ type Tuning struct {
 // TunedLoad is what schedules cost, and how long a change waits until it is found.
 type TunedLoad struct {
 	RequestsPerHour float64 `json:"requests_per_hour"`
-	MeanMS          int64   `json:"mean_ms"`
-	MedianMS        int64   `json:"median_ms"`
-	P95MS           int64   `json:"p95_ms"`
-	WorstMS         int64   `json:"worst_ms"`
-	LimitShare      float64 `json:"limit_share,omitempty" doc:"Of what the provider grants an account; of several accounts the largest."`
+	TunedWait
+	Updates    TunedWait `json:"updates" doc:"Of created and updated records alone: they wait for the next poll of either kind."`
+	Deletions  TunedWait `json:"deletions" doc:"Of deleted records alone: they wait for a complete listing."`
+	LimitShare float64   `json:"limit_share,omitempty" doc:"Of what the provider grants an account; of several accounts the largest."`
+}
+
+// TunedWait is how long a change waits.
+type TunedWait struct {
+	MeanMS   int64 `json:"mean_ms"`
+	MedianMS int64 `json:"median_ms"`
+	P95MS    int64 `json:"p95_ms"`
+	WorstMS  int64 `json:"worst_ms"`
 }
 
 // TunedType is the streams of one record type.
 type TunedType struct {
-	RecordType     string    `json:"record_type"`
-	Streams        int       `json:"streams"`
-	Fixed          int       `json:"fixed" doc:"Whose schedule stays: it was set for the stream or account, or is a cron expression."`
-	Changes        int64     `json:"changes"`
-	ChangesPerHour float64   `json:"changes_per_hour" doc:"As estimated."`
-	Schedules      []string  `json:"schedules" doc:"In force."`
-	Proposed       string    `json:"proposed,omitempty" example:"20m" doc:"For PUT /v1/schedules/{record_type}; absent: nothing to change."`
-	Before         TunedLoad `json:"before"`
-	After          TunedLoad `json:"after"`
+	RecordType          string    `json:"record_type"`
+	Streams             int       `json:"streams"`
+	Fixed               int       `json:"fixed" doc:"Whose schedule stays: it was set for the stream or account, or is a cron expression."`
+	Changes             int64     `json:"changes"`
+	Deletions           int64     `json:"deletions" doc:"Of the changes."`
+	ChangesPerHour      float64   `json:"changes_per_hour" doc:"As estimated."`
+	Schedules           []string  `json:"schedules" doc:"In force; two with a + are of complete listings and of polls between them."`
+	Proposed            string    `json:"proposed,omitempty" example:"20m" doc:"For PUT /v1/schedules/{record_type}; absent: nothing to change."`
+	ProposedIncremental string    `json:"proposed_incremental,omitempty" example:"5m" doc:"Beside it, of polls that ask for what changed since. Absent: all are complete."`
+	Before              TunedLoad `json:"before"`
+	After               TunedLoad `json:"after"`
 }
 
 // TunedStream is one stream.
 type TunedStream struct {
-	AccountID       string    `json:"account_id"`
-	RecordType      string    `json:"record_type"`
-	Provider        string    `json:"provider"`
-	Schedule        string    `json:"schedule"`
-	ScheduleFrom    string    `json:"schedule_from" enum:"stream,account,record_type,provider,default"`
-	Fixed           string    `json:"fixed,omitempty" doc:"Why its schedule stays."`
-	Changes         int64     `json:"changes"`
-	ChangesPerHour  float64   `json:"changes_per_hour"`
-	RequestsPerPoll float64   `json:"requests_per_poll"`
-	Proposed        string    `json:"proposed,omitempty" example:"20m" doc:"For PATCH of the stream; absent: nothing to change."`
-	Before          TunedLoad `json:"before"`
-	After           TunedLoad `json:"after"`
+	AccountID                  string    `json:"account_id"`
+	RecordType                 string    `json:"record_type"`
+	Provider                   string    `json:"provider"`
+	Schedule                   string    `json:"schedule"`
+	ScheduleFrom               string    `json:"schedule_from" enum:"stream,account,record_type,provider,default"`
+	IncrementalSchedule        string    `json:"incremental_schedule,omitempty"`
+	Fixed                      string    `json:"fixed,omitempty" doc:"Why its schedule stays."`
+	Changes                    int64     `json:"changes"`
+	Deletions                  int64     `json:"deletions" doc:"Of the changes."`
+	ChangesPerHour             float64   `json:"changes_per_hour"`
+	RequestsPerPoll            float64   `json:"requests_per_poll" doc:"Of a complete listing."`
+	RequestsPerIncrementalPoll float64   `json:"requests_per_incremental_poll,omitempty" doc:"Of a poll that asks for what changed since. Absent: its connector has no proven filter."`
+	Proposed                   string    `json:"proposed,omitempty" example:"20m" doc:"For PATCH of the stream; absent: nothing to change."`
+	ProposedIncremental        string    `json:"proposed_incremental,omitempty" example:"5m" doc:"Beside it. Absent: none."`
+	Before                     TunedLoad `json:"before"`
+	After                      TunedLoad `json:"after"`
 }
 
 type tuneQuery struct {
@@ -101,17 +114,21 @@ func tunable(seen []poller.Observation, now time.Time, perStream bool) []tune.St
 	for _, o := range seen {
 		s := tune.Stream{
 			AccountID: o.AccountID, RecordType: o.RecordType, Provider: o.Provider, Schedule: o.Schedule.String(), ScheduleFrom: o.ScheduleFrom,
-			Gaps: o.Schedule.Gaps(now), Changes: o.Changes, Observed: now.Sub(o.Since), Duration: o.Duration, Siblings: siblings[o.AccountID],
-			Cost: 1, // a guess, until it was polled
+			Complete: speedOf(o.Complete, 1), Updates: o.Updates, Deletions: o.Deletions, Observed: now.Sub(o.Since), Siblings: siblings[o.AccountID],
 		}
-		if o.Polls > 0 {
-			s.Cost = max(float64(o.Requests)/float64(o.Polls), 0.1)
+		s.Complete.Gaps = o.Schedule.Gaps(now)
+		if o.CanIncrement {
+			s.Incremental = speedOf(o.Incremental, 2)
+		}
+		if fast := o.IncrementalSchedule; fast != nil {
+			s.IncrementalSchedule, s.Incremental.Gaps = fast.String(), fast.Gaps(now)
+			s.Kept = o.IncrementalOwn && !perStream
 		}
 		if o.Limits.Per > 0 {
 			s.Limit = float64(o.Limits.Requests) / o.Limits.Per.Hours()
 		}
 		switch {
-		case o.Schedule.Cron():
+		case o.Schedule.Cron(), o.IncrementalSchedule != nil && o.IncrementalSchedule.Cron() && !s.Kept:
 			s.Fixed = "a cron expression"
 		case !perStream && (o.ScheduleFrom == poller.FromStream || o.ScheduleFrom == poller.FromAccount):
 			s.Fixed = "set for the " + o.ScheduleFrom
@@ -119,6 +136,15 @@ func tunable(seen []poller.Observation, now time.Time, perStream bool) []tune.St
 		streams = append(streams, s)
 	}
 	return streams
+}
+
+// speedOf is what polls of one kind take: a guess of requests, until there was one.
+func speedOf(seen poller.PollsSeen, guess float64) tune.Speed {
+	s := tune.Speed{Cost: guess, Duration: seen.Duration}
+	if seen.Polls > 0 {
+		s.Cost = max(float64(seen.Requests)/float64(seen.Polls), 0.1)
+	}
+	return s
 }
 
 func (in *tuneQuery) aim() (aim tune.Aim, window time.Duration, err error) {
@@ -158,12 +184,13 @@ func (in *tuneQuery) show(p tune.Proposal, since time.Time) Tuning {
 	shown := Tuning{Since: since, Budget: rounded(p.Budget), Staleness: in.Staleness, Met: p.Met, Before: showLoad(p.Before), After: showLoad(p.After), RecordTypes: []TunedType{}}
 	for _, g := range p.Groups {
 		t := TunedType{
-			RecordType: g.RecordType, Streams: g.Streams, Fixed: g.Fixed, Changes: g.Changes, ChangesPerHour: rounded(g.Rate),
-			Schedules: g.Schedules, Before: showLoad(g.Before), After: showLoad(g.After),
+			RecordType: g.RecordType, Streams: g.Streams, Fixed: g.Fixed, Changes: g.Updates + g.Deletions, Deletions: g.Deletions, ChangesPerHour: rounded(g.Rate),
+			Schedules: []string{}, Before: showLoad(g.Before), After: showLoad(g.After),
 		}
-		if g.Interval > 0 {
-			t.Proposed = poller.FormatInterval(g.Interval)
+		for _, s := range g.Schedules {
+			t.Schedules = append(t.Schedules, strings.TrimSuffix(s.Complete+" + "+s.Incremental, " + "))
 		}
+		t.Proposed, t.ProposedIncremental = formatInterval(g.Proposed.Complete), formatInterval(g.Proposed.Incremental)
 		shown.RecordTypes = append(shown.RecordTypes, t)
 	}
 	if !in.Streams && !in.PerStream {
@@ -173,22 +200,35 @@ func (in *tuneQuery) show(p tune.Proposal, since time.Time) Tuning {
 	for _, l := range p.Streams {
 		s := TunedStream{
 			AccountID: l.AccountID, RecordType: l.RecordType, Provider: l.Provider, Schedule: l.Schedule, ScheduleFrom: l.ScheduleFrom, Fixed: l.Fixed,
-			Changes: l.Changes, ChangesPerHour: rounded(l.Rate), RequestsPerPoll: rounded(l.Cost),
+			IncrementalSchedule: l.IncrementalSchedule, Changes: l.Updates + l.Deletions, Deletions: l.Deletions, ChangesPerHour: rounded(l.Rate),
+			RequestsPerPoll: rounded(l.Complete.Cost), RequestsPerIncrementalPoll: rounded(l.Incremental.Cost),
 			Before: showLoad(tune.Total{Load: l.Before, Limit: l.LimitBefore}), After: showLoad(tune.Total{Load: l.After, Limit: l.LimitAfter}),
 		}
 		if in.PerStream && l.Changed {
-			s.Proposed = poller.FormatInterval(l.Interval)
+			s.Proposed, s.ProposedIncremental = formatInterval(l.Proposed.Complete), formatInterval(l.Proposed.Incremental)
 		}
 		shown.Streams = append(shown.Streams, s)
 	}
 	return shown
 }
 
+// formatInterval writes an interval; "" for none.
+func formatInterval(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return poller.FormatInterval(d)
+}
+
 func showLoad(t tune.Total) TunedLoad {
 	return TunedLoad{
 		RequestsPerHour: rounded(t.Requests), LimitShare: rounded(t.Limit),
-		MeanMS: t.Mean.Milliseconds(), MedianMS: t.Median.Milliseconds(), P95MS: t.P95.Milliseconds(), WorstMS: t.Worst.Milliseconds(),
+		TunedWait: showWait(t.Waits), Updates: showWait(t.Updates), Deletions: showWait(t.Deletions),
 	}
+}
+
+func showWait(w tune.Waits) TunedWait {
+	return TunedWait{MeanMS: w.Mean.Milliseconds(), MedianMS: w.Median.Milliseconds(), P95MS: w.P95.Milliseconds(), WorstMS: w.Worst.Milliseconds()}
 }
 
 // rounded drops digits that no estimate has.

@@ -199,7 +199,7 @@ type Quarantine struct {
 // next in precedence.
 type StreamUpdate struct {
 	Schedule            *string   `json:"schedule,omitempty" example:"15m"`
-	IncrementalSchedule *string   `json:"incremental_schedule,omitempty" example:"5m" doc:"Of polls between the complete listings, which ask for what changed since; refused where the connector has no proven filter. Empty: none."`
+	IncrementalSchedule *string   `json:"incremental_schedule,omitempty" example:"5m" doc:"Of polls between the complete listings, which ask for what changed since; refused where the connector has no proven filter. Empty: the record type's, where its schedule is in force; else none."`
 	Baseline            *string   `json:"baseline,omitempty" enum:",silent,emit"`
 	IgnorePaths         *[]string `json:"ignore_paths,omitempty"`
 	ChangedFields       *bool     `json:"changed_fields,omitempty" doc:"Keep digests of the records' fields, and name those that changed."`
@@ -211,8 +211,9 @@ type StreamUpdate struct {
 
 // RecordTypeSchedule is a project's schedule for one record type.
 type RecordTypeSchedule struct {
-	RecordType string `json:"record_type"`
-	Schedule   string `json:"schedule" doc:"Empty: removed."`
+	RecordType          string `json:"record_type"`
+	Schedule            string `json:"schedule" doc:"Empty: removed."`
+	IncrementalSchedule string `json:"incremental_schedule,omitempty" doc:"Of polls between the complete listings, which ask for what changed since, in the streams whose connectors have a proven filter. Absent: there are none."`
 }
 
 // PollResult is the outcome of one poll.

@@ -140,3 +140,30 @@ func TestReplaceCredentials(t *testing.T) {
 		}
 	})
 }
+
+// Both intervals of a proposal are set, and saving the first under Settings keeps the
+// second, which goes when there is no first.
+func TestIntervalsOfTwoSpeeds(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		v := newVisitor(t, w.Rig)
+		v.login(servicetest.AdminKey)
+		expect := func(want ...api.RecordTypeSchedule) {
+			t.Helper()
+			set, err := client.Get[api.Page[api.RecordTypeSchedule]](t.Context(), w.Admin(""), "/v1/schedules")
+			if err != nil || !slices.Equal(set.Items, want) {
+				t.Errorf("%+v %v, want %+v", set.Items, err, want)
+			}
+		}
+		v.post("/tune", url.Values{"record_type": {"candidates", "employees"}, "schedule": {"6h", "2h"}, "incremental": {"5m", ""}})
+		v.expect(http.StatusOK, "2 intervals set.")
+		expect(api.RecordTypeSchedule{RecordType: "candidates", Schedule: "6h", IncrementalSchedule: "5m"}, api.RecordTypeSchedule{RecordType: "employees", Schedule: "2h"})
+		v.get("/settings")
+		v.expect(http.StatusOK, "+ 5m, changes alone")
+		v.post("/settings/schedule", url.Values{"record_type": {"candidates"}, "schedule": {"8h"}, "incremental": {"5m"}})
+		v.expect(http.StatusOK, "saved")
+		expect(api.RecordTypeSchedule{RecordType: "candidates", Schedule: "8h", IncrementalSchedule: "5m"}, api.RecordTypeSchedule{RecordType: "employees", Schedule: "2h"})
+		v.post("/settings/schedule", url.Values{"record_type": {"candidates"}, "schedule": {""}, "incremental": {"5m"}})
+		v.expect(http.StatusOK, "saved")
+		expect(api.RecordTypeSchedule{RecordType: "employees", Schedule: "2h"})
+	})
+}

@@ -30,8 +30,8 @@ type settingsPage struct {
 
 // scheduleRow is the project's interval of one record type.
 type scheduleRow struct {
-	RecordType, Schedule string
-	Wrong                string
+	RecordType, Schedule, Incremental string
+	Wrong                             string
 }
 
 func (d *Dashboard) settings(w http.ResponseWriter, r *http.Request) error {
@@ -52,12 +52,12 @@ func (d *Dashboard) settingsPage(w http.ResponseWriter, r *http.Request) (*setti
 	if err != nil {
 		return nil, err
 	}
-	schedules := map[string]string{}
+	schedules := map[string]api.RecordTypeSchedule{}
 	for _, s := range set.Items {
-		schedules[s.RecordType] = s.Schedule
+		schedules[s.RecordType] = s
 	}
 	for _, recordType := range recordTypes(all) {
-		page.Schedules = append(page.Schedules, scheduleRow{RecordType: recordType, Schedule: schedules[recordType]})
+		page.Schedules = append(page.Schedules, scheduleRow{RecordType: recordType, Schedule: schedules[recordType].Schedule, Incremental: schedules[recordType].IncrementalSchedule})
 	}
 	changes, err := client.Get[api.Page[api.Change]](ctx, d.API, "/v1/audit?limit=30&cursor="+urlEscape(r.URL.Query().Get("before")))
 	if err != nil {
@@ -90,7 +90,11 @@ func (d *Dashboard) changeSettings(w http.ResponseWriter, r *http.Request) error
 	switch action {
 	case "schedule":
 		recordType, schedule := r.PostFormValue("record_type"), strings.TrimSpace(r.PostFormValue("schedule"))
-		err = d.API.Do(r.Context(), http.MethodPut, client.Path("v1", "schedules", recordType), map[string]string{"schedule": schedule}, nil)
+		set := api.RecordTypeSchedule{RecordType: recordType, Schedule: schedule}
+		if schedule != "" { // the other one goes with it
+			set.IncrementalSchedule = r.PostFormValue("incremental")
+		}
+		err = d.API.Do(r.Context(), http.MethodPut, client.Path("v1", "schedules", recordType), set, nil)
 		notice.Text = "Interval of " + frame.Words(recordType) + " saved."
 		action, text = "schedule."+recordType, schedule
 	case "projects":

@@ -52,12 +52,13 @@ func (p *tunePage) query() string {
 // applyTuning sets the intervals that the page proposed: those that the form names, not
 // what would be proposed by now.
 func (d *Dashboard) applyTuning(w http.ResponseWriter, r *http.Request) error {
-	types, schedules := r.PostForm["record_type"], r.PostForm["schedule"]
-	for i := range min(len(types), len(schedules)) {
-		err := d.API.Do(r.Context(), http.MethodPut, client.Path("v1", "schedules", types[i]), map[string]string{"schedule": schedules[i]}, nil)
+	types, schedules, incremental := r.PostForm["record_type"], r.PostForm["schedule"], r.PostForm["incremental"]
+	for i := range min(len(types), len(schedules), len(incremental)) {
+		set := api.RecordTypeSchedule{RecordType: types[i], Schedule: schedules[i], IncrementalSchedule: incremental[i]}
+		err := d.API.Do(r.Context(), http.MethodPut, client.Path("v1", "schedules", types[i]), set, nil)
 		if err != nil {
 			return d.after(w, r, "/tune", "", err)
 		}
 	}
-	return d.done(w, r, "/tune", frame.Notice{Tone: "ok", Text: frame.Plural(min(len(types), len(schedules)), "interval") + " set."})
+	return d.done(w, r, "/tune", frame.Notice{Tone: "ok", Text: frame.Plural(min(len(types), len(schedules), len(incremental)), "interval") + " set."})
 }

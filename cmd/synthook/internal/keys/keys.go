@@ -1,10 +1,12 @@
-// Package keys keeps the keys of an installation: the master key that seals what the
-// database must not show, the admin key and the projects' API keys.
+// Package keys keeps the keys of an installation: the master key and the data key, the
+// admin key and the projects' API keys.
+//
+// The data key seals what the database must not show. It is made at the first start and
+// stored sealed under the master key, so that another master key is one row to write.
 //
 // It owns the tables installation and api_keys and the key file of the embedded
-// database. It never stores a key itself, only what proves one: a text sealed under it,
-// or its SHA-256 (the keys that are made here hold 256 random bits; hashing them slowly
-// would add nothing).
+// database. It never stores a key as it is: of the others only the SHA-256 (the keys that
+// are made here hold 256 random bits; hashing them slowly would add nothing).
 package keys
 
 import (
@@ -29,9 +31,9 @@ type Config struct {
 
 // Keys are the open keys of an installation.
 type Keys struct {
-	Sealer      *Sealer
-	NewKeyFile  string // path of the key file, where it was made by this start
-	NewAdminKey string // the admin key, where it was made by this start: to be shown once
+	Sealer      *Sealer // under the data key
+	NewKeyFile  string  // path of the key file, where it was made by this start
+	NewAdminKey string  // the admin key, where it was made by this start: to be shown once
 
 	adminHash []byte
 }
@@ -43,38 +45,69 @@ var (
 	ErrWrongMasterKey = errors.New("wrong master key: this database was set up with another one; start with that")
 )
 
-const checkPurpose, checkText = "installation:key_check", "synthook"
+const dataKeyPurpose = "installation:data_key"
 
 // Open opens the keys, making what a first start makes. db has its schema.
 func Open(ctx context.Context, db *sql.DB, c Config) (*Keys, error) {
-	check, storedHash, err := readInstallation(ctx, db)
+	sealed, storedHash, err := readInstallation(ctx, db)
 	if err != nil {
 		return nil, err
 	}
 	k := &Keys{}
-	master, source, err := k.masterKey(c, check != nil)
+	master, source, err := k.masterKey(c, sealed != nil)
 	if err != nil {
 		return nil, err
 	}
-	if k.Sealer, err = NewSealer(master); err != nil {
-		return nil, err
-	}
-	if check == nil {
-		if check, storedHash, err = k.writeInstallation(ctx, db); err != nil {
+	if sealed == nil {
+		if sealed, storedHash, err = writeInstallation(ctx, db, master); err != nil {
 			return nil, err
 		}
 	}
-	if text, err := k.Sealer.Open(check, checkPurpose); err != nil || string(text) != checkText {
-		return nil, fmt.Errorf("%w (this one is from %s)", ErrWrongMasterKey, source)
+	dataKey, err := present(sealed, master, source, c.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	if k.Sealer, err = newSealer(dataKey, "synthook data key v1: sealing"); err != nil {
+		return nil, err
 	}
 	return k, k.openAdminKey(ctx, db, c.AdminKey, storedHash)
+}
+
+// present opens the data key with the master key that was found, or where that is the key
+// file's, with the one that was to replace it.
+func present(sealed []byte, master, source, keyFile string) ([]byte, error) {
+	dataKey, err := openDataKey(sealed, master)
+	if errors.Is(err, ErrSealed) && source == keyFile {
+		dataKey, err = openPending(sealed, keyFile)
+	}
+	if errors.Is(err, ErrSealed) {
+		return nil, fmt.Errorf("%w (this one is from %s)", ErrWrongMasterKey, source)
+	}
+	return dataKey, err
+}
+
+// openDataKey opens the data key with a master key; ErrSealed where it is another one's.
+func openDataKey(sealed []byte, master string) ([]byte, error) {
+	s, err := NewSealer(master)
+	if err != nil {
+		return nil, err
+	}
+	return s.Open(sealed, dataKeyPurpose)
+}
+
+func sealDataKey(dataKey []byte, master string) ([]byte, error) {
+	s, err := NewSealer(master)
+	if err != nil {
+		return nil, err
+	}
+	return s.Seal(dataKey, dataKeyPurpose)
 }
 
 // masterKey finds the master key and tells from where, or makes the key file of a new
 // installation.
 func (k *Keys) masterKey(c Config, installed bool) (master, source string, err error) {
 	if c.MasterKey != "" {
-		return c.MasterKey, "SYNTHOOK_MASTER_KEY", nil
+		return c.MasterKey, "--master-key or SYNTHOOK_MASTER_KEY", nil
 	}
 	if c.KeyFile == "" {
 		return "", "", ErrNoMasterKey
@@ -91,22 +124,24 @@ func (k *Keys) masterKey(c Config, installed bool) (master, source string, err e
 	return master, c.KeyFile, err
 }
 
-func readInstallation(ctx context.Context, db *sql.DB) (check, adminHash []byte, err error) {
-	err = db.QueryRowContext(ctx, `SELECT key_check, admin_key_hash FROM installation WHERE id = 1`).Scan(&check, &adminHash)
+func readInstallation(ctx context.Context, db *sql.DB) (sealedDataKey, adminHash []byte, err error) {
+	err = db.QueryRowContext(ctx, `SELECT data_key, admin_key_hash FROM installation WHERE id = 1`).Scan(&sealedDataKey, &adminHash)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, nil, fmt.Errorf("read installation: %w", err)
 	}
-	return check, adminHash, nil
+	return sealedDataKey, adminHash, nil
 }
 
-// writeInstallation writes the row of a first start. Of several processes that start at
-// once one wins, so the row is read back: the others are checked against it.
-func (k *Keys) writeInstallation(ctx context.Context, db *sql.DB) (check, adminHash []byte, err error) {
-	if check, err = k.Sealer.Seal([]byte(checkText), checkPurpose); err != nil {
+// writeInstallation writes the row of a first start, with a new data key. Of several
+// processes that start at once one wins, so the row is read back: the others take its.
+func writeInstallation(ctx context.Context, db *sql.DB, master string) (sealedDataKey, adminHash []byte, err error) {
+	var dataKey [32]byte
+	_, _ = rand.Read(dataKey[:]) // never fails (crypto/rand)
+	if sealedDataKey, err = sealDataKey(dataKey[:], master); err != nil {
 		return nil, nil, err
 	}
-	if _, err := db.ExecContext(ctx, `INSERT INTO installation (id, key_check, created_at) VALUES (1, $1, $2) ON CONFLICT (id) DO NOTHING`,
-		check, time.Now().UTC()); err != nil {
+	if _, err := db.ExecContext(ctx, `INSERT INTO installation (id, data_key, created_at) VALUES (1, $1, $2) ON CONFLICT (id) DO NOTHING`,
+		sealedDataKey, time.Now().UTC()); err != nil {
 		return nil, nil, fmt.Errorf("write installation: %w", err)
 	}
 	return readInstallation(ctx, db)

@@ -201,6 +201,87 @@ func TestKeyFile(t *testing.T) {
 	}
 }
 
+func TestMasterKeyIsReplaced(t *testing.T) {
+	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
+		if _, err := keys.Rotate(t.Context(), db.DB, keys.Config{MasterKey: master}, other); err == nil {
+			t.Error("a database that was not set up has no key to replace")
+		}
+		before := open(t, db, keys.Config{MasterKey: master})
+		sealed, err := before.Sealer.Seal([]byte("credential of bamboohr"), "p")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := keys.Rotate(t.Context(), db.DB, keys.Config{MasterKey: other}, master); !errors.Is(err, keys.ErrWrongMasterKey) {
+			t.Errorf("replaced by somebody who has not got it: %v", err)
+		}
+		if _, err := keys.Rotate(t.Context(), db.DB, keys.Config{MasterKey: master}, "short"); err == nil {
+			t.Error("replaced by one that is too short")
+		}
+		if _, err := keys.Rotate(t.Context(), db.DB, keys.Config{MasterKey: master}, other); err != nil {
+			t.Fatal(err)
+		}
+		after := open(t, db, keys.Config{MasterKey: other})
+		if plain, err := after.Sealer.Open(sealed, "p"); err != nil || string(plain) != "credential of bamboohr" {
+			t.Errorf("what was sealed before: %q %v", plain, err)
+		}
+		if !after.IsAdmin(before.NewAdminKey) {
+			t.Error("the admin key stays")
+		}
+		if _, err := keys.Open(t.Context(), db.DB, keys.Config{MasterKey: master}); !errors.Is(err, keys.ErrWrongMasterKey) {
+			t.Errorf("the old master key: %v", err)
+		}
+	})
+}
+
+// Whatever stops the rotation of a key file, one of its two files opens the database.
+func TestKeyFileIsReplaced(t *testing.T) {
+	db := migrationstest.Open(t, migrationstest.SQLite(t))
+	path := filepath.Join(t.TempDir(), "synthook.db.key")
+	config := keys.Config{KeyFile: path}
+	open(t, db, config)
+	read := func(path string) []byte {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return content
+	}
+	first := read(path)
+	rotate := func() {
+		if replaced, err := keys.Rotate(t.Context(), db.DB, config, ""); err != nil || replaced != path {
+			t.Fatalf("%q %v", replaced, err)
+		}
+	}
+	if _, err := keys.Rotate(t.Context(), db.DB, config, other); err == nil {
+		t.Error("a key was taken that nobody would find at the next start")
+	}
+
+	// Cut off before the database was written: a file that opens nothing is left.
+	if err := os.WriteFile(path+".new", []byte(other), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	open(t, db, config)
+	rotate()
+	second := read(path)
+	if bytes.Equal(second, first) {
+		t.Error("the key file is the old one")
+	}
+	open(t, db, config)
+
+	// Cut off after that: the file that opens it has not got its name yet.
+	if err := os.Rename(path, path+".new"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, first, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	open(t, db, config)
+	if !bytes.Equal(read(path), second) {
+		t.Error("the rotation was not ended")
+	}
+	rotate()
+}
+
 func TestAPIKeys(t *testing.T) {
 	migrationstest.EachMigrated(t, func(t *testing.T, db *migrations.DB) {
 		for _, id := range []string{"acme", "globex"} {

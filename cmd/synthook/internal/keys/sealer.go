@@ -15,16 +15,16 @@ import (
 // who guesses a password.
 const MinMasterKey = 32
 
-// Sealer seals with AES-256-GCM under a key that is derived from the master key. What
-// is sealed is bound to its purpose: it opens for no other. Safe for concurrent use.
+// Sealer seals with AES-256-GCM. What is sealed is bound to its purpose: it opens for no
+// other. Safe for concurrent use.
 //
 // Sealed form: one byte version, 12 bytes random nonce, ciphertext, 16 bytes tag. Random
 // nonces bear 2³² seals under one key (NIST SP 800-38D, 8.3).
 type Sealer struct{ aead cipher.AEAD }
 
-// ErrSealed is returned for what does not open: sealed under another master key or for
+// ErrSealed is returned for what does not open: sealed under another key or for
 // another purpose, or changed since.
-var ErrSealed = errors.New("can't be unsealed: another master key, another purpose, or changed")
+var ErrSealed = errors.New("can't be unsealed: another key, another purpose, or changed")
 
 const sealVersion = 1
 
@@ -35,7 +35,12 @@ func NewSealer(master string) (*Sealer, error) {
 	if len(master) < MinMasterKey {
 		return nil, fmt.Errorf("the master key has %d characters: it needs at least %d random ones, such as the output of `openssl rand -base64 32`", len(master), MinMasterKey)
 	}
-	key, err := hkdf.Key(sha256.New, []byte(master), nil, "synthook master key v1: sealing", 32)
+	return newSealer([]byte(master), "synthook master key v1: sealing")
+}
+
+// newSealer derives the sealing key from random bytes, for one use.
+func newSealer(random []byte, use string) (*Sealer, error) {
+	key, err := hkdf.Key(sha256.New, random, nil, use, 32)
 	if err != nil {
 		return nil, fmt.Errorf("derive sealing key: %w", err)
 	}

@@ -117,7 +117,7 @@ func TestEndDuringAPoll(t *testing.T) {
 		defer provider.Close()
 		s := servicetest.Settings(location)
 		r := servicetest.Start(t, s)
-		post[api.Account](t, r, "/v1/accounts", api.NewAccount{Provider: "generic", BaseURL: provider.URL, Credentials: map[string]string{"employees_path": "/"}})
+		post[api.Account](t, r, "/v1/accounts", api.NewAccount{Provider: "generic", BaseURL: provider.URL, Credentials: map[string]string{"employees_path": "/", "paging": "none"}})
 		<-asked
 		began := time.Now()
 		if err := r.End(); err != nil || time.Since(began) > s.ShutdownTimeout/2 {

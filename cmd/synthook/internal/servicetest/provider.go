@@ -59,6 +59,6 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 func (p *Provider) Account() api.NewAccount {
 	return api.NewAccount{
 		Provider: "generic", BaseURL: p.URL, Schedule: "24h",
-		Credentials: map[string]string{"employees_path": "/employees", "header_value": "Bearer hunter2hunter2"},
+		Credentials: map[string]string{"employees_path": "/employees", "paging": "none", "header_value": "Bearer hunter2hunter2"},
 	}
 }

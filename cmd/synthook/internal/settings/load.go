@@ -108,6 +108,9 @@ func readFile(path, source string) (string, string, error) {
 	return text, source, nil
 }
 
+// elsewhere are variables that other programs have, and ours that does the same.
+var elsewhere = map[string]string{"PORT": "LISTEN", "HOST": "LISTEN", "BIND": "LISTEN", "TOKEN": "API_KEY", "DATABASE": "DATABASE_URL", "URL": "SERVER"}
+
 // unknown names the variables that look like settings and are none.
 func unknown(variables map[string]string, rows []Setting) error {
 	var known []string
@@ -119,12 +122,15 @@ func unknown(variables map[string]string, rows []Setting) error {
 	}
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(variables)) {
-		if slices.Contains(known, name) || foreign(name) {
+		if slices.Contains(known, name) || foreign(name, variables[name]) {
 			continue
 		}
 		near := slices.MinFunc(known, func(a, b string) int {
 			return levenshtein.ComputeDistance(name, a) - levenshtein.ComputeDistance(name, b)
 		})
+		if other, ok := elsewhere[strings.TrimPrefix(name, prefix)]; ok {
+			near = prefix + other
+		}
 		problems = append(problems, fmt.Errorf("unknown variable %s: did you mean %s?", name, near))
 	}
 	return errors.Join(problems...)
@@ -132,7 +138,13 @@ func unknown(variables map[string]string, rows []Setting) error {
 
 // foreign variables start like ours and are set by others: those of our tests, and
 // those that Kubernetes gives every pod beside a Service that is called synthook.
-func foreign(name string) bool {
+func foreign(name, value string) bool {
 	name = strings.TrimPrefix(name, prefix)
-	return strings.HasPrefix(name, "TEST_") || strings.HasPrefix(name, "SERVICE_") || name == "PORT" || strings.HasPrefix(name, "PORT_")
+	switch {
+	case name == "PORT":
+		return strings.Contains(value, "://") // tcp://10.0.0.1:8080; a number would be somebody's wish
+	case name == "SERVICE_HOST", name == "SERVICE_PORT", strings.HasPrefix(name, "SERVICE_PORT_"):
+		return true
+	}
+	return strings.HasPrefix(name, "TEST_") || strings.HasPrefix(name, "PORT_")
 }

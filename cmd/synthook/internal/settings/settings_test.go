@@ -132,6 +132,7 @@ func TestProblems(t *testing.T) {
 	}{
 		{nil, []string{"SYNTHOOK_MASTERKEY=x"}, "unknown variable SYNTHOOK_MASTERKEY: did you mean SYNTHOOK_MASTER_KEY?"},
 		{nil, []string{"SYNTHOOK_DATABSE_URL=x"}, "did you mean SYNTHOOK_DATABASE_URL?"},
+		{nil, []string{"SYNTHOOK_PORT=8081"}, "unknown variable SYNTHOOK_PORT: did you mean SYNTHOOK_LISTEN?"},
 		{nil, []string{"SYNTHOOK_LISTEN_FILE=x"}, "unknown variable SYNTHOOK_LISTEN_FILE"},
 		{nil, []string{"SYNTHOOK_MIN_INTERVAL=often"}, `SYNTHOOK_MIN_INTERVAL is "often": expected a duration of at least 1s, such as 5m`},
 		{[]string{"--min-interval=1ms"}, nil, `--min-interval is "1ms": expected`},
@@ -170,7 +171,7 @@ func TestProblems(t *testing.T) {
 // files pass on empty ones. None may stop a start.
 func TestVariablesOfOthers(t *testing.T) {
 	_, err := load(t, nil, []string{
-		"SYNTHOOK_PORT=tcp://10.0.0.1:8080", "SYNTHOOK_PORT_8080_TCP_ADDR=10.0.0.1", "SYNTHOOK_SERVICE_HOST=10.0.0.1", "SYNTHOOK_SERVICE_PORT_HTTP=8080",
+		"SYNTHOOK_PORT=tcp://10.0.0.1:8080", "SYNTHOOK_SERVICE_PORT=8080", "SYNTHOOK_PORT_8080_TCP_ADDR=10.0.0.1", "SYNTHOOK_SERVICE_HOST=10.0.0.1", "SYNTHOOK_SERVICE_PORT_HTTP=8080",
 		"SYNTHOOK_TEST_DATABASE_URL=postgres://x", "SYNTHOOK_ADMIN_KEY=", "OTHER=1",
 	})
 	if err != nil {

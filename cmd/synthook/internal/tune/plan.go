@@ -11,7 +11,7 @@ import (
 type Aim struct {
 	Budget    float64       // requests an hour of all streams together
 	Wait      time.Duration // mean wait of a change
-	PerStream bool          // an interval for each stream; else one for each record type
+	PerStream bool          // intervals for each stream; else for each record type
 	Shortest  time.Duration // of an interval
 	Longest   time.Duration
 }
@@ -25,22 +25,28 @@ type Proposal struct {
 	Met           bool    // the aim is met; else After is as near as the bounds let it be
 }
 
+// Intervals are what is proposed: between complete listings, and between incremental
+// ones (0: none; in a record type, they are for the streams that have such listings).
+type Intervals struct{ Complete, Incremental time.Duration }
+
 // Line is one stream.
 type Line struct {
 	Stream
-	Rate             float64 // changes an hour, estimated
-	Before, After    Load
-	Interval         time.Duration // proposed; 0: its schedule stays
-	Changed          bool          // it is another one than now
-	LimitBefore      float64       // share of the provider's limit that it uses; 0: none is known
-	LimitAfter       float64
-	proposedSchedule []time.Duration
+	Rate          float64 // changes an hour, estimated
+	Before, After Load
+	Proposed      Intervals // zero: its schedules stay
+	Changed       bool      // they are others than now
+	LimitBefore   float64   // share of the provider's limit that it uses; 0: none is known
+	LimitAfter    float64
+	then          pace
 }
 
-// Load is what a schedule costs and what it buys.
+// Load is what schedules cost and what they buy.
 type Load struct {
-	Requests float64 // an hour
-	Waits
+	Requests  float64 // an hour
+	Waits             // of all changes
+	Updates   Waits   // of created and updated records alone
+	Deletions Waits
 }
 
 // Total is a load of many streams; Limit is the largest share of a provider's limit
@@ -52,20 +58,25 @@ type Total struct {
 
 // Group is the streams of one record type.
 type Group struct {
-	RecordType     string
-	Streams, Fixed int
-	Changes        int64
-	Rate           float64
-	Before, After  Total
-	Schedules      []string      // in force, each once
-	Interval       time.Duration // proposed for all that can change; 0: none can, none needs to, or each gets its own
+	RecordType         string
+	Streams, Fixed     int
+	Updates, Deletions int64
+	Rate               float64
+	Before, After      Total
+	Schedules          []Schedules // in force, each once
+	Proposed           Intervals   // for all that can change; zero: none can, none needs to, or each gets its own
 }
+
+// Schedules are a stream's, as they were written.
+type Schedules struct{ Complete, Incremental string }
 
 // Plan proposes intervals for streams that are polled.
 func Plan(streams []Stream, aim Aim) Proposal {
 	p := Proposal{Met: true}
 	for _, s := range streams {
-		p.Streams = append(p.Streams, Line{Stream: s, Rate: s.Rate(), Before: s.load(s.Gaps), proposedSchedule: s.Gaps})
+		l := Line{Stream: s, Rate: s.Rate(), then: s.pace()}
+		l.Before = l.load(s.pace())
+		p.Streams = append(p.Streams, l)
 	}
 	slices.SortFunc(p.Streams, func(a, b Line) int {
 		return cmp.Or(cmp.Compare(a.AccountID, b.AccountID), cmp.Compare(a.RecordType, b.RecordType))
@@ -77,7 +88,7 @@ func Plan(streams []Stream, aim Aim) Proposal {
 	p.propose(aim)
 	for i := range p.Streams {
 		l := &p.Streams[i]
-		l.After = l.load(l.proposedSchedule)
+		l.After = l.load(l.then)
 		if l.Limit > 0 {
 			l.LimitBefore, l.LimitAfter = l.Before.Requests/l.Limit, l.After.Requests/l.Limit
 		}
@@ -87,8 +98,17 @@ func Plan(streams []Stream, aim Aim) Proposal {
 	return p
 }
 
-func (s Stream) load(gaps []time.Duration) Load {
-	return Load{Requests: s.spending(gaps), Waits: waits(s.spans(nil, gaps))}
+func (s Stream) requests(p pace) float64 {
+	return s.Complete.spending(p.complete) + s.Incremental.spending(p.incremental)
+}
+
+func (s Stream) load(p pace) Load {
+	updates, deletions := s.spans(p)
+	return loadOf(s.requests(p), updates, deletions)
+}
+
+func loadOf(requests float64, updates, deletions []span) Load {
+	return Load{Requests: requests, Waits: waits(slices.Concat(updates, deletions)), Updates: waits(updates), Deletions: waits(deletions)}
 }
 
 // propose finds the intervals.
@@ -102,84 +122,69 @@ func (p *Proposal) propose(aim Aim) {
 	round := roundUp
 	if aim.Wait > 0 {
 		round = roundDown
-		rate, waiting, polling := 0.0, 0.0, 0.0
+		most := 0.0 // waiting
 		for _, l := range p.Streams {
+			most += l.Rate * aim.Wait.Hours()
 			if l.Fixed != "" {
-				rate += l.Rate
-				waiting += l.Rate * l.Before.Mean.Hours()
-			} else {
-				polling += l.Rate * l.Duration.Hours()
+				most -= l.Rate * l.Before.Mean.Hours()
 			}
 		}
-		multiple, p.Met = fresh(units, aim.Wait, rate, waiting+polling)
+		multiple, p.Met = fresh(units, most)
 	} else {
 		rest := p.Budget
 		for _, l := range p.Streams {
-			if l.Fixed != "" {
+			switch {
+			case l.Fixed != "":
 				rest -= l.Before.Requests
+			case l.Kept:
+				rest -= l.Incremental.spending(l.Incremental.Gaps)
 			}
 		}
 		multiple, p.Met = within(units, rest)
 	}
 	for i, u := range units {
-		interval := round(u.interval(multiple))
-		if interval < u.floor {
-			interval = roundUp(u.floor)
-		}
-		interval = min(interval, max(u.longest, u.floor))
+		proposed := u.at(multiple).rounded(multiple, round)
 		for _, m := range members[i] {
-			l := &p.Streams[m]
-			l.Interval, l.proposedSchedule = interval, []time.Duration{interval}
-			l.Changed = l.Gaps[0] != interval
+			p.Streams[m].take(proposed)
 		}
 	}
 }
 
-// units are what gets an interval, and the streams of each.
-func (p *Proposal) units(aim Aim) (units []unit, members [][]int) {
-	index := map[string]int{}
-	for i, l := range p.Streams {
-		if l.Fixed != "" {
-			continue
-		}
-		key := l.RecordType
-		if aim.PerStream {
-			key = l.AccountID + "/" + l.RecordType
-		}
-		n, known := index[key]
-		if !known {
-			n = len(units)
-			index[key] = n
-			units, members = append(units, unit{longest: aim.Longest}), append(members, nil)
-		}
-		u := &units[n]
-		u.rate += l.Rate
-		u.cost += l.Cost
-		u.floor = max(u.floor, l.floor(aim.Shortest))
-		u.longest = max(u.longest, u.floor)
-		members[n] = append(members[n], i)
+// take gives the stream its intervals, so far as it can have them.
+func (l *Line) take(proposed Intervals) {
+	l.Proposed, l.then = proposed, pace{complete: []time.Duration{proposed.Complete}}
+	switch {
+	case l.Kept:
+		l.then.incremental = l.Incremental.Gaps
+		l.Proposed.Incremental = 0
+	case l.Incremental.Cost == 0:
+		l.Proposed.Incremental = 0
+	case proposed.Incremental > 0:
+		l.then.incremental = []time.Duration{proposed.Incremental}
 	}
-	return units, members
+	l.Changed = !slices.Equal(l.then.complete, l.Complete.Gaps) || !slices.Equal(l.then.incremental, l.Incremental.Gaps)
 }
 
-func before(l Line) []time.Duration { return l.Gaps }
-func after(l Line) []time.Duration  { return l.proposedSchedule }
+func before(l Line) pace { return l.pace() }
+func after(l Line) pace  { return l.then }
 
-// total sums up lines with the gaps that are asked for.
-func total(lines []Line, gaps func(Line) []time.Duration) Total {
+// total sums up lines with the pace that is asked for.
+func total(lines []Line, at func(Line) pace) Total {
 	var t Total
-	var all []span
+	var requests float64
+	var updates, deletions []span
 	limits := map[string]float64{}
 	for _, l := range lines {
-		spent := l.spending(gaps(l))
-		t.Requests += spent
-		all = l.spans(all, gaps(l))
+		spent := l.requests(at(l))
+		requests += spent
+		u, d := l.spans(at(l))
+		updates, deletions = append(updates, u...), append(deletions, d...)
 		if l.Limit > 0 {
 			limits[l.AccountID] += spent / l.Limit
 			t.Limit = max(t.Limit, limits[l.AccountID])
 		}
 	}
-	t.Waits = waits(all)
+	t.Load = loadOf(requests, updates, deletions)
 	return t
 }
 
@@ -190,22 +195,34 @@ func (p *Proposal) group(aim Aim) {
 		byType[l.RecordType] = append(byType[l.RecordType], l)
 	}
 	for recordType, lines := range byType {
-		g := Group{RecordType: recordType, Streams: len(lines), Before: total(lines, before), After: total(lines, after)}
-		for _, l := range lines {
-			g.Rate += l.Rate
-			g.Changes += l.Changes
-			if l.Fixed != "" {
-				g.Fixed++
-			}
-			if !slices.Contains(g.Schedules, l.Schedule) {
-				g.Schedules = append(g.Schedules, l.Schedule)
-			}
-			if l.Changed && !aim.PerStream {
-				g.Interval = l.Interval
-			}
-		}
-		slices.Sort(g.Schedules)
-		p.Groups = append(p.Groups, g)
+		p.Groups = append(p.Groups, groupOf(recordType, lines, aim))
 	}
 	slices.SortFunc(p.Groups, func(a, b Group) int { return cmp.Compare(a.RecordType, b.RecordType) })
+}
+
+func groupOf(recordType string, lines []Line, aim Aim) Group {
+	g := Group{RecordType: recordType, Streams: len(lines), Before: total(lines, before), After: total(lines, after)}
+	changed := false
+	for _, l := range lines {
+		g.Rate += l.Rate
+		g.Updates += l.Updates
+		g.Deletions += l.Deletions
+		if l.Fixed != "" {
+			g.Fixed++
+		}
+		if s := (Schedules{l.Schedule, l.IncrementalSchedule}); !slices.Contains(g.Schedules, s) {
+			g.Schedules = append(g.Schedules, s)
+		}
+		if !aim.PerStream && l.Fixed == "" {
+			changed = changed || l.Changed
+			g.Proposed = Intervals{l.Proposed.Complete, max(g.Proposed.Incremental, l.Proposed.Incremental)}
+		}
+	}
+	if !changed {
+		g.Proposed = Intervals{}
+	}
+	slices.SortFunc(g.Schedules, func(a, b Schedules) int {
+		return cmp.Or(cmp.Compare(a.Complete, b.Complete), cmp.Compare(a.Incremental, b.Incremental))
+	})
+	return g
 }

@@ -18,17 +18,42 @@ type span struct {
 	gap, poll float64 // hours
 }
 
-// spans are those of a stream: a change falls into a longer gap more often.
-func (s Stream) spans(to []span, gaps []time.Duration) []span {
-	var total time.Duration
-	for _, gap := range gaps {
-		total += gap
+// pace is when a stream is polled: the times between its complete listings, and between
+// the incremental ones; none: it has one speed.
+type pace struct{ complete, incremental []time.Duration }
+
+func (s Stream) pace() pace { return pace{s.Complete.Gaps, s.Incremental.Gaps} }
+
+// spans are those of a stream's updates and deletions. Where it has two speeds, no
+// update waits for a complete listing, but one that comes while such a listing runs may
+// have to wait for its end, and then for the next poll.
+func (s Stream) spans(p pace) (updates, deletions []span) {
+	up, gone := s.rates()
+	whole := sum(p.complete)
+	deletions = s.Complete.spans(nil, gone, p.complete)
+	if len(p.incremental) == 0 || mean(p.incremental) >= mean(p.complete) {
+		return s.Complete.spans(nil, up, p.complete), deletions
 	}
+	running := min(float64(s.Complete.Duration)*float64(len(p.complete))/float64(whole), 1)
+	updates = s.Incremental.spans(nil, up*(1-running), p.incremental)
+	if running > 0 {
+		updates = append(updates, span{
+			weight: up * running, gap: (s.Complete.Duration + mean(p.incremental)).Hours(), poll: s.Incremental.Duration.Hours(),
+		})
+	}
+	return updates, deletions
+}
+
+// spans are those of changes that come at a rate: they fall into a longer gap more often.
+func (v Speed) spans(to []span, rate float64, gaps []time.Duration) []span {
+	whole := sum(gaps)
 	for _, gap := range gaps {
-		to = append(to, span{weight: s.Rate() * float64(gap) / float64(total), gap: gap.Hours(), poll: s.Duration.Hours()})
+		to = append(to, span{weight: rate * float64(gap) / float64(whole), gap: gap.Hours(), poll: v.Duration.Hours()})
 	}
 	return to
 }
+
+func mean(gaps []time.Duration) time.Duration { return sum(gaps) / time.Duration(len(gaps)) }
 
 // waits sums up spans.
 func waits(spans []span) Waits {
