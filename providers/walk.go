@@ -8,10 +8,6 @@ import (
 	"math"
 	"net/http"
 	"net/url"
-	"slices"
-	"strconv"
-
-	"github.com/tidwall/gjson"
 )
 
 // place is where a page begins.
@@ -333,40 +329,4 @@ func (w *walk) checkTotal() error {
 		return protocol("listing incomplete: provider says %d, got %d (%s)", w.total, got, w.stream.paging.total.text)
 	}
 	return nil
-}
-
-// number reads a whole number, in whatever way JSON writes it.
-func number(s source, a answer) (int, bool, error) {
-	value, ok, err := s.scalar(a)
-	if err != nil {
-		return 0, false, protocol("%s", err)
-	}
-	if !ok {
-		return 0, false, nil
-	}
-	n, err := strconv.ParseFloat(value, 64)
-	switch {
-	case err != nil:
-		return 0, false, protocol("%s is a text, not a whole number", s.text)
-	case n < 0:
-		return 0, false, protocol("%s is a negative number, not how many there are", s.text)
-	case n != math.Trunc(n):
-		return 0, false, protocol("%s is a number with a fraction, not a whole number", s.text)
-	case n > 1<<53:
-		return 0, false, protocol("%s is too large a number", s.text)
-	}
-	return int(n), true, nil
-}
-
-func readFlag(s source, a answer) (bool, error) {
-	word := ""
-	if s.header != "" {
-		word = a.header.Get(s.header)
-	} else if value := a.document.get(s.path); value.IsBool() || value.Type == gjson.String {
-		word = value.String()
-	}
-	if !slices.Contains([]string{"true", "false"}, word) {
-		return false, protocol("%s is neither true nor false, so the end of the list can't be known", s.text)
-	}
-	return word == "true", nil
 }
