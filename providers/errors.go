@@ -69,6 +69,7 @@ type Error struct {
 	cause      error
 	said       string // what of Detail are the provider's own words
 	oauth      string // ", " and the code of a refused grant
+	empty      bool   // the provider's own word for a list without records
 	restart    bool   // a cursor or token is no longer good: the listing begins anew
 }
 

@@ -243,7 +243,7 @@ func TestServiceRefusesBadInput(t *testing.T) {
 		"no http URL":        {"webhook create --url ftp://9.9.9.9/ --event *", "http://"},
 		"webhook inward":     {"webhook create --url http://127.0.0.1:3333/ --event *", "loopback"},
 		"unknown provider":   {"account add --provider bambohr --credential api_key=x", `did you mean "bamboohr"?`},
-		"missing credential": {"account add --provider bamboohr --credential company=acme", "missing credential api_key"},
+		"missing credential": {"account add --provider bamboohr --credential company=acme", "give the credentials of exactly one way to authenticate"},
 		"account inward":     {"account add --provider bamboohr --credential api_key=x --base-url http://10.0.0.1", "private"},
 		"no interval":        {"stream set-interval --record-type employees soon", "soon"},
 		"too often":          {"stream set-interval --record-type employees 1s", "5m"},

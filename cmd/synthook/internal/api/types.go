@@ -25,6 +25,7 @@ type Provider struct {
 	Verified    string               `json:"verified" doc:"Against what the connector was proven."`
 	BaseURL     string               `json:"base_url,omitempty"`
 	Credentials []ProviderCredential `json:"credentials,omitempty"`
+	Ways        []ProviderWay        `json:"ways,omitempty" doc:"Ways to authenticate, where there are several. An account gives the credentials of exactly one, and those that are in none."`
 	Streams     []ProviderStream     `json:"streams,omitempty"`
 }
 
@@ -35,6 +36,14 @@ type ProviderCredential struct {
 	Description string `json:"description,omitempty"`
 	Secret      bool   `json:"secret"`
 	Optional    bool   `json:"optional"`
+}
+
+// ProviderWay is one of several ways to authenticate.
+type ProviderWay struct {
+	Name        string   `json:"name" example:"oauth"`
+	Title       string   `json:"title" example:"OAuth 2.0"`
+	Verified    string   `json:"verified,omitempty"`
+	Credentials []string `json:"credentials" doc:"Names of its own credentials."`
 }
 
 // ProviderStream is what a connector says of one record type.

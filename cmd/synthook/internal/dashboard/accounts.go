@@ -154,13 +154,6 @@ func (d *Dashboard) provider(w http.ResponseWriter, r *http.Request) error {
 	return d.show(w, r, "provider", &providerPage{d.frameOf(w, r, "providers", p.Title), p})
 }
 
-// credentialField is an input for a credential.
-type credentialField struct {
-	api.ProviderCredential
-	Value string // what was typed; never a secret
-	Wrong string
-}
-
 // accountForm is a new account as it was typed.
 type accountForm struct {
 	frame.Frame
