@@ -34,19 +34,20 @@ func (a *Accounts) checked(ctx context.Context, wanted bool, write writer, draft
 	if err != nil {
 		return nil, err
 	}
-	recordTypes := d.recordTypes()
+	target := d.account.target(d.credentials)
+	recordTypes, spends := d.recordTypes(), d.connector.SpendsCredentials(target)
 	// Of credentials that are spent already only the tokens that came of them are good, and
 	// polls may be using those at this moment.
-	if len(recordTypes) == 0 || d.kept && d.connector.SpendsCredentials() {
+	if len(recordTypes) == 0 || d.kept && spends {
 		return nil, write(ctx, nil, nil)
 	}
 	t := &trial{TokenStore: providers.NewTokens(), core: a.core, draft: d}
-	if d.connector.SpendsCredentials() {
+	if spends {
 		t.write = write
 	}
 	budget := providers.NewBudget(d.connector.Limits())
 	budget.OnBlock = func(until time.Time) { a.silenced(d.account.Provider, until) }
-	client, err := d.connector.Open(d.account.target(d.credentials), providers.Options{
+	client, err := d.connector.Open(target, providers.Options{
 		HTTP: a.HTTP, UserAgent: a.UserAgent, Budget: budget, Tokens: t, Timeout: checkRequest,
 	})
 	if err != nil {

@@ -135,7 +135,7 @@ func (f Finding) alone() bool {
 // advice is what to do about an error, behind its detail.
 func (p inquiry) advice(e *providers.Error) string {
 	address := "correct the base URL"
-	if names := p.connector.HostCredentials(); !p.ownBase && len(names) > 0 {
+	if names := p.addressed(); len(names) > 0 {
 		address = "correct " + strings.Join(names, ", ") + ", which the provider's address is made of"
 	} else if !p.ownBase {
 		address = "give the account a base URL of its own, where its region has another host"
@@ -158,6 +158,14 @@ func (p inquiry) advice(e *providers.Error) string {
 		return "; " + address
 	}
 	return ""
+}
+
+// addressed are the names of what was given that the provider's address is made of.
+func (p inquiry) addressed() []string {
+	if p.ownBase {
+		return nil
+	}
+	return slices.DeleteFunc(p.connector.HostCredentials(), func(name string) bool { return p.credentials[name] == "" })
 }
 
 // secrets are the names of what was given for the provider to tell the account by.
@@ -186,7 +194,7 @@ func (p inquiry) refusal(found []Finding) error {
 	}
 	worst := found[0]
 	refusal := &InvalidError{Field: "base_url", Message: worst.Detail, Code: string(worst.Fault)}
-	byCredentials := !p.ownBase && len(p.connector.HostCredentials()) > 0
+	byCredentials := len(p.addressed()) > 0
 	switch worst.Fault {
 	case "":
 		refusal.Code, byCredentials = "unexpected_answer", p.connector.Category == "generic"

@@ -66,12 +66,18 @@ func (cl *Client) Host() string { return cl.base.Hostname() }
 // HostCredentials are the credentials that become part of the provider's address: of the
 // base URL, where the account has none of its own, and of the one that gives tokens.
 func (c *Connector) HostCredentials() []string {
-	token, session := c.file.auth.token, c.file.auth.session
-	names := slices.Concat(credentialsIn(c.file.base), credentialsIn(c.file.basePath), credentialsIn(or(token.get, token.post)), credentialsIn(or(session.get, session.post)))
+	names := slices.Concat(credentialsIn(c.file.base), credentialsIn(c.file.basePath))
+	for _, f := range c.file.auth {
+		names = slices.Concat(names, credentialsIn(or(f.token.get, f.token.post)), credentialsIn(or(f.session.get, f.session.post)))
+	}
 	slices.Sort(names)
 	return slices.Compact(names)
 }
 
-// SpendsCredentials tells whether a refresh token among the credentials is good once: who
-// asks for an access token with it has to keep what comes back, or the account is lost.
-func (c *Connector) SpendsCredentials() bool { return c.file.auth.token.refresh.set }
+// SpendsCredentials tells whether a refresh token among an account's credentials is good
+// once: who asks for an access token with it has to keep what comes back, or the account
+// is lost.
+func (c *Connector) SpendsCredentials(t Target) bool {
+	s, err := c.setup(t)
+	return err == nil && s.auth.token != nil && s.auth.token.rotating
+}
