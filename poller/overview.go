@@ -44,7 +44,7 @@ func (h TypeHealth) Streams() int {
 }
 
 // stateOf is Stream.State in SQL, of the streams s, accounts a and doubts d.
-const stateOf = `CASE WHEN s.paused OR a.state = 'paused' THEN 'paused' WHEN a.state = 'needs_attention' THEN 'needs_attention'
+const stateOf = `CASE WHEN s.paused OR a.state = 'paused' THEN 'paused' WHEN a.state = 'needs_attention' OR s.refusals > 0 THEN 'needs_attention'
 	WHEN length(d.quarantined) + length(d.stormed) > 0 THEN 'quarantined' WHEN s.failures > 0 THEN 'failing' WHEN s.last_complete_at IS NULL THEN 'new' ELSE 'ok' END`
 
 // isLate says in SQL that a stream that should be polled is not; parameter is lateAfter

@@ -68,6 +68,9 @@ func (p *Poller) poll(ctx context.Context, c *claim) (Result, error) {
 	if err != nil && ctx.Err() == nil && !errors.Is(err, errLeaseLost) {
 		err = a.fail(ctx, err)
 	}
+	if err == nil && a.result.Error == "" && a.account.checks > 0 {
+		a.reassured(ctx)
+	}
 	a.result.DurationMS = a.time().Sub(a.started).Milliseconds()
 	if err != nil {
 		a.outcome = "dropped"
@@ -88,6 +91,11 @@ func (a *attempt) run(ctx context.Context) error {
 			return err
 		}
 		defer a.keepQuotas(ctx, a.account.id, a.quotas)
+	}
+	if a.attention {
+		if err := a.askAgain(ctx); err != nil {
+			return err
+		}
 	}
 	if a.incremental() {
 		return a.listChanges(ctx)

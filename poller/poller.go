@@ -130,6 +130,7 @@ type lister interface {
 	// Exists asks for one record; only where StreamInfo.Confirms.
 	Exists(ctx context.Context, recordType, id string) (bool, error)
 	Stream(recordType string) (providers.StreamInfo, bool)
+	prober
 }
 
 // Poller polls streams. It is safe for concurrent use; any number of Pollers, in this
@@ -252,6 +253,7 @@ func notFound(what string) error { return fmt.Errorf("%s %w", what, ErrNotFound)
 type InvalidError struct {
 	Field   string // as the API names it
 	Message string
+	Code    string // what the provider's answer says is wrong, see Finding.Fault; "": it was not asked
 }
 
 func (e *InvalidError) Error() string { return e.Field + ": " + e.Message }

@@ -16,7 +16,7 @@ import (
 // States of a stream, the first that fits.
 const (
 	StreamPaused         = "paused"          // it, or its account
-	StreamNeedsAttention = "needs_attention" // its account
+	StreamNeedsAttention = "needs_attention" // it, or its account: the provider refuses it
 	StreamQuarantined    = "quarantined"
 	StreamFailing        = "failing" // its last poll failed
 	StreamNew            = "new"     // never listed completely
@@ -108,7 +108,7 @@ func (s *Streams) noStream(ctx context.Context, projectID, accountID string) err
 }
 
 func (s *Streams) streams(ctx context.Context, where string, args ...any) ([]Stream, error) {
-	rows, err := s.DB.QueryContext(ctx, `SELECT s.id, s.account_id, s.record_type, a.provider, a.state, s.paused,
+	rows, err := s.DB.QueryContext(ctx, `SELECT s.id, s.account_id, s.record_type, a.provider, a.state, s.paused, s.refusals,
 			s.schedule, `+incrementalInForce+`, a.schedule AS account_schedule, coalesce(r.schedule, '') AS type_schedule,
 			CASE WHEN s.baseline = '' THEN a.baseline ELSE s.baseline END AS baseline, s.ignore_paths, s.changed_fields, s.digest_paths, s.quarantine_percent, s.release_after,
 			s.next_poll_at, s.last_poll_at, s.last_complete_at, s.last_change_at, s.last_duration_ms, s.last_error, s.failures, s.polls, s.records,
@@ -148,10 +148,10 @@ func (s *Streams) scan(rows *sql.Rows) (Stream, error) {
 	var q Quarantine
 	var accountState, own, account, recordType, ignore, digest, sample, hiddenSample, fields string
 	var paused, resumable bool
-	var stormed int
+	var stormed, refusals int
 	var next, last, complete, change, since, started, updated sql.NullTime
 	var p Progress
-	if err := rows.Scan(&v.ID, &v.AccountID, &v.RecordType, &v.Provider, &accountState, &paused, &own, &v.IncrementalSchedule, &account, &recordType, &v.Baseline, &ignore, &v.ChangedFields, &digest, &v.QuarantineThreshold, &v.ReleaseAfter,
+	if err := rows.Scan(&v.ID, &v.AccountID, &v.RecordType, &v.Provider, &accountState, &paused, &refusals, &own, &v.IncrementalSchedule, &account, &recordType, &v.Baseline, &ignore, &v.ChangedFields, &digest, &v.QuarantineThreshold, &v.ReleaseAfter,
 		&next, &last, &complete, &change, &v.LastDurationMS, &v.LastError, &v.Failures, &v.Polls, &v.Records,
 		&v.Suspected, &q.Missing, &stormed, &fields, &q.Approved, &q.Reason, &sample, &q.Created, &q.Updated, &q.Polls, &since,
 		&v.Hidden, &hiddenSample, &p.Running, &started, &updated, &p.Pages, &p.Records, &p.Total, &p.Resumed, &resumable); err != nil {
@@ -185,7 +185,7 @@ func (s *Streams) scan(rows *sql.Rows) (Stream, error) {
 	switch {
 	case paused || accountState == StatePaused:
 		v.State = StreamPaused
-	case accountState == StateNeedsAttention:
+	case accountState == StateNeedsAttention || refusals > 0:
 		v.State = StreamNeedsAttention
 	case v.Quarantine != nil:
 		v.State = StreamQuarantined

@@ -37,7 +37,19 @@ type grant struct {
 	ownAddress bool // it isn't below the base URL
 }
 
-func (c *compiler) auth(f authFile) auth {
+// auth reads the words of a way to authenticate; without one, those of all.
+func (c *compiler) auth(by *way) auth {
+	if by != nil {
+		return c.oneAuth(by.file)
+	}
+	var a auth
+	for i := range c.file.auth {
+		a = c.oneAuth(&c.file.auth[i])
+	}
+	return a
+}
+
+func (c *compiler) oneAuth(f *authFile) auth {
 	var shown []string
 	a := auth{}
 	if f.token.at.set {

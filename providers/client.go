@@ -26,6 +26,7 @@ type Client struct {
 	timeout   time.Duration
 	backoff   []time.Duration
 	maxBody   int64
+	probing   bool // one answer is enough: see Probe
 }
 
 const (
@@ -141,9 +142,10 @@ func (cl *Client) stream(recordType string) *stream {
 // List reads all pages of a stream. It ends without an error only when the end signal was
 // seen and the provider's own total, where it gives one, agrees; otherwise the last
 // element is an error, most often an *Error, with the requests made for the page that
-// failed. The next page is fetched while the caller uses the present one, so two pages
-// are in memory. A provider that no longer knows its own cursor makes the listing begin
-// anew once: records can come twice, then.
+// failed, and the records that could be read of it, to be shown: they prove nothing, and
+// one whose id can't be read has none. The next page is fetched while the caller uses the
+// present one, so two pages are in memory. A provider that no longer knows its own cursor
+// makes the listing begin anew once: records can come twice, then.
 func (cl *Client) List(ctx context.Context, recordType string, o ListOptions) iter.Seq2[Page, error] {
 	return func(yield func(Page, error) bool) {
 		s := cl.stream(recordType)

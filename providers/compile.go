@@ -176,12 +176,12 @@ func (c *compiler) headers(pairs []pair, extra ...string) []param {
 	return c.params(pairs, extra...)
 }
 
-func (c *compiler) plan() *plan {
+func (c *compiler) plan(by *way) *plan {
 	f := c.file
 	p := &plan{
 		ownBase:  c.mandatory(f.base, c.template(f.base)),
 		basePath: c.mandatory(f.basePath, c.template(f.basePath)),
-		auth:     c.auth(f.auth),
+		auth:     c.auth(by),
 		limits:   limits{f.limits.Limits, textValues(f.limits.remaining), textValues(f.limits.reset)},
 		errors:   c.errorRules(f.errors),
 	}

@@ -17,9 +17,10 @@ import (
 	"github.com/synthook/synthook/providers/emulator"
 )
 
-// trial is one connector's list against its provider's files.
+// trial is one connector's list, in one of its ways to authenticate, against its provider's files.
 type trial struct {
 	connector  *providers.Connector
+	way        providers.Way
 	dialect    *emulator.Dialect
 	recordType string
 	list       emulator.List
@@ -29,7 +30,7 @@ type trial struct {
 func (c trial) provider(t *testing.T, alter func(r *http.Request, n int, a *emulator.Answer)) (*emulator.Provider, *providers.Client) {
 	t.Helper()
 	p := &emulator.Provider{Dir: "testdata/fixtures/" + c.connector.Name, Host: strings.TrimPrefix(testHost, "http://"), Alter: alter}
-	client, err := c.connector.Open(providers.Target{BaseURL: testHost, Credentials: invented(c.connector)}, providers.Options{HTTP: &http.Client{Transport: p}})
+	client, err := c.connector.Open(providers.Target{BaseURL: testHost, Credentials: invented(c.connector, c.way)}, providers.Options{HTTP: &http.Client{Transport: p}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +42,7 @@ func (c trial) data(alter func(r *http.Request, n int, a *emulator.Answer)) func
 	seen := 0
 	return func(r *http.Request, _ int, a *emulator.Answer) {
 		grant := func(path string) bool { return strings.HasSuffix(r.URL.Path, path) }
-		if r.URL.Host != strings.TrimPrefix(testHost, "http://") || slices.ContainsFunc(c.dialect.Grants(), grant) {
+		if r.URL.Host != strings.TrimPrefix(testHost, "http://") || slices.ContainsFunc(c.dialect.Grants(c.way.Name), grant) {
 			return
 		}
 		seen++
@@ -98,9 +99,16 @@ var conformance = map[string]func(t *testing.T, c trial){
 			}))
 			got := list(t.Context(), client, c.recordType)
 			wantKind(t, got.err, providers.Auth, strconv.Itoa(status))
-			if most := 1 + len(c.dialect.Grants()); asked > most {
+			if most := 1 + len(c.dialect.Grants(c.way.Name)); asked > most {
 				t.Errorf("asked %d times with credentials that a %d refused", asked, status)
 			}
+		}
+	},
+	"is probed with one request": func(t *testing.T, c trial) {
+		asked := 0
+		_, client := c.provider(t, c.data(func(*http.Request, int, *emulator.Answer) { asked++ }))
+		if err := client.Probe(t.Context(), c.recordType); err != nil || asked != 1 {
+			t.Errorf("%v after %d requests", err, asked)
 		}
 	},
 	"waits when it is told to": func(t *testing.T, c trial) {
@@ -178,9 +186,31 @@ var conformance = map[string]func(t *testing.T, c trial){
 		}
 	},
 	"bears an account without records": func(t *testing.T, c trial) {
-		_, client := c.provider(t, c.data(func(_ *http.Request, _ int, a *emulator.Answer) { c.list.Empty(a) }))
-		if got := list(t.Context(), client, c.recordType); got.err != nil || len(got.ids) != 0 || got.pages == 0 {
-			t.Errorf("%v in %d pages, %v", got.ids, got.pages, got.err)
+		ways := c.list.Empties()
+		for _, word := range c.dialect.Errors.Empty {
+			ways["the word "+word] = func(a *emulator.Answer) { c.fail(a, word) }
+		}
+		for name, empty := range ways {
+			_, client := c.provider(t, c.data(func(_ *http.Request, _ int, a *emulator.Answer) { empty(a) }))
+			if got := list(t.Context(), client, c.recordType); got.err != nil || len(got.ids) != 0 || got.pages == 0 {
+				t.Errorf("%s: %v in %d pages, %v", name, got.ids, got.pages, got.err)
+			}
+		}
+	},
+	"bears an account with one record": func(t *testing.T, c trial) {
+		path, body := "", ""
+		_, client := c.provider(t, c.data(func(r *http.Request, _ int, a *emulator.Answer) {
+			switch whole := string(a.Body); {
+			case path == "" && c.list.One(a):
+				path, body = r.URL.Path, whole
+			case r.URL.Path == path: // later pages and variants
+				*a = emulator.Answer{Status: http.StatusOK, Header: http.Header{}, Body: []byte(body)}
+				c.list.Behind(a)
+			}
+		}))
+		got := list(t.Context(), client, c.recordType)
+		if got.err != nil || len(got.ids) == 0 {
+			t.Errorf("%v, %v", got.ids, got.err)
 		}
 	},
 	"isn't deceived by a record that goes meanwhile": func(t *testing.T, c trial) {
@@ -297,11 +327,13 @@ func TestConformance(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, recordType := range c.RecordTypes() {
-			for name, check := range conformance {
-				t.Run(fmt.Sprintf("%s %s %s", c.Name, recordType, name), func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) { check(t, trial{c, dialect, recordType, dialect.List(recordType)}) })
-				})
+		for _, way := range waysOf(c) {
+			for _, recordType := range c.RecordTypes() {
+				for name, check := range conformance {
+					t.Run(fmt.Sprintf("%s %s %s %s", c.Name, way.Name, recordType, name), func(t *testing.T) {
+						synctest.Test(t, func(t *testing.T) { check(t, trial{c, way, dialect, recordType, dialect.List(recordType)}) })
+					})
+				}
 			}
 		}
 	}

@@ -14,11 +14,13 @@ type Connector struct {
 	BaseURL     string // its own, with ${cred.name} where an account decides; "": the account gives one
 	Verified    string // against what it was proven
 	Credentials []Credential
+	Ways        []Way // to authenticate, of which each account uses one; nil: there is only one
 
 	file    connectorFile
 	types   map[string]string // record type → prefix
 	streams []StreamInfo
-	needs   map[string]bool // credentials that are used for more than the base URL
+	ways    []way           // one at least
+	needs   map[string]bool // credentials that are used beside the base URL and the ways to authenticate
 }
 
 // Credential is something that an account has to give.
@@ -27,6 +29,14 @@ type Credential struct {
 	Secret                   bool // never shown again
 	Optional                 bool
 	Default                  string // used where the account gives none
+}
+
+// Way is one of several ways to authenticate. An account uses the one whose credentials it
+// has.
+type Way struct {
+	Name, Title string
+	Verified    string
+	Credentials []string // beside those that every account gives
 }
 
 // StreamInfo is what a connector says of one record type.
@@ -124,15 +134,15 @@ func (c *Connector) Open(t Target, o Options) (*Client, error) {
 	return newClient(setup, o)
 }
 
-// compile reads the connector's words with the values of an account or, where blame is
-// false, with the defaults.
-func (c *Connector) compile(values map[string]string, blame bool) (*plan, []Problem) {
-	compiler := compiler{file: &c.file, prefixes: c.types, values: values, optional: map[string]bool{}, blame: blame}
+// compile reads the connector's words: to check them, or with the values of an account
+// that authenticates in a way.
+func (c *Connector) compile(values map[string]string, by *way) (*plan, []Problem) {
+	compiler := compiler{file: &c.file, prefixes: c.types, values: values, optional: map[string]bool{}, blame: by != nil}
 	for _, credential := range c.Credentials {
 		compiler.known = append(compiler.known, "cred."+credential.Name)
 		compiler.optional[credential.Name] = credential.Optional && credential.Default == ""
 	}
-	plan := compiler.plan()
+	plan := compiler.plan(by)
 	sortProblems(compiler.problems)
 	return plan, slices.Compact(compiler.problems)
 }

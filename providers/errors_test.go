@@ -111,3 +111,36 @@ func TestForgottenCursor(t *testing.T) {
 		}
 	}
 }
+
+// A provider's own word for an empty list is one, behind the last page too; where it
+// contradicts the total, it isn't believed.
+func TestTheProvidersWordForEmpty(t *testing.T) {
+	paged := strings.Replace(byTotal, "end: total, total: total", "end: empty, total: total", 1)
+	for name, test := range map[string]struct {
+		bodies []string
+		ids    string
+		wrong  string
+	}{
+		"at once":                 {bodies: []string{`{"error":7024}`}},
+		"behind the last page":    {bodies: []string{`{"data":[{"id":1},{"id":2}],"total":2}`, `{"error":7024}`}, ids: "12"},
+		"before the total's end":  {bodies: []string{`{"data":[{"id":1},{"id":2}],"total":3}`, `{"error":7024}`}, wrong: "provider says 3, got 2 (total)"},
+		"another word is no list": {bodies: []string{`{"error":7025}`}, wrong: "the answer has no data"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := connector(t, "errors: {ok: error is null, code: error, empty: [7024]}\n"+employees(paged))
+			if name == "another word is no list" {
+				c = connector(t, "errors: {code: error, empty: [7024]}\n"+employees(paged))
+			}
+			got := list(t.Context(), open(t, c, answers(test.bodies...)), "employees")
+			if test.wrong != "" {
+				wantKind(t, got.err, providers.Protocol, test.wrong)
+			} else if got.err != nil || strings.Join(got.ids, "") != test.ids || got.pages == 0 {
+				t.Errorf("%v in %d pages, %v", got.ids, got.pages, got.err)
+			}
+		})
+	}
+	_, problems := providers.Parse("x.yaml", []byte("name: x\ncategory: ats\nverified: no\nauth: none\nerrors: {empty: 404}\n"+employees(whole)))
+	if len(problems) != 1 || !strings.Contains(problems[0].Message, "would hide a wrong address") {
+		t.Errorf("404 is taken for an empty list: %v", problems)
+	}
+}

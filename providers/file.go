@@ -12,7 +12,7 @@ type connectorFile struct {
 	at                                              text
 	name, title, category, verified, base, basePath text
 	credentials                                     []credentialFile
-	auth                                            authFile
+	auth                                            []authFile // one, or several ways
 	limits                                          limitsFile
 	errors                                          errorsFile
 	defaults                                        streamFile
@@ -35,9 +35,9 @@ type limitsFile struct {
 
 // errorsFile tells how answers say that something is wrong, beside their status.
 type errorsFile struct {
-	ok                                         text // condition
-	code                                       []text
-	auth, throttle, transient, restart, absent []text
+	ok                                                text // condition
+	code                                              []text
+	auth, throttle, transient, restart, absent, empty []text
 }
 
 var categories = []string{"hris", "ats", "unified", "generic"}
@@ -60,7 +60,7 @@ func connectorTable(d *decoder, f *connectorFile) (fields, []string) {
 		"base_url":     d.text(&f.base).doc("https://…, without a final slash; without it, each account gives one"),
 		"base_path":    d.text(&f.basePath).doc("appended to the base URL, an account's own too, unless that ends with it already"),
 		"credentials":  objects(d, &f.credentials, credentialTable).doc("what an account has to give"),
-		"auth":         d.auth(&f.auth).doc("how a request shows who asks; or none"),
+		"auth":         d.auth(&f.auth).doc("how a request shows who asks; none; or a list of ways with names, of which an account uses the one that it has credentials for"),
 		"limits":       d.limits(&f.limits).doc("what the provider bears of one account"),
 		"errors":       object(d, &f.errors, errorsTable).doc("how answers say that something is wrong, beside their status"),
 		"defaults":     kind{schema: defaults.schema, read: func(n ast.Node) { d.stream(n, &f.defaults) }}.doc("the keys of a stream, for all streams"),
@@ -129,5 +129,6 @@ func errorsTable(d *decoder, e *errorsFile) (fields, []string) {
 		"transient": d.scalars(&e.transient).doc("statuses and codes that may pass by themselves"),
 		"restart":   d.scalars(&e.restart).doc("codes that mean: this cursor or sync token is no longer good, begin anew"),
 		"absent":    d.scalars(&e.absent).doc("statuses and codes that mean what 404 means"),
+		"empty":     d.scalars(&e.empty).doc("statuses and codes that mean: the list has no records, or no more of them"),
 	}, nil
 }

@@ -6,7 +6,11 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
+// authFile is a way to authenticate.
 type authFile struct {
+	name, title, verified text
+	from, to              int // its words among all of the file
+
 	basic         basicFile
 	header, query []pair
 	token         grantFile
@@ -28,18 +32,45 @@ type grantFile struct {
 
 type certificateFile struct{ certificate, key text }
 
-// auth reads the word none, or how a request shows who asks.
-func (d *decoder) auth(a *authFile) kind {
-	k := object(d, a, authTable)
+// auth reads the word none, how a request shows who asks, or a list of ways to do so.
+func (d *decoder) auth(to *[]authFile) kind {
+	one := func(t table[authFile]) func(ast.Node) {
+		return func(n ast.Node) {
+			a := authFile{from: len(d.texts)}
+			object(d, &a, t).read(n)
+			a.to = len(d.texts)
+			*to = append(*to, a)
+		}
+	}
 	return kind{
-		schema: func() schema { return schema{"anyOf": []schema{{"const": "none"}, k.schema()}} },
+		schema: func() schema {
+			return schema{"anyOf": []schema{{"const": "none"}, objectSchema(authTable), {"type": "array", "items": objectSchema(wayTable), "minItems": 1}}}
+		},
 		read: func(n ast.Node) {
 			if s, ok := n.(*ast.StringNode); ok && s.Value == "none" {
 				return
 			}
-			k.read(n)
+			list, several := n.(*ast.SequenceNode)
+			if !several {
+				one(authTable)(n)
+				return
+			}
+			for _, way := range list.Values {
+				one(wayTable)(way)
+			}
+			if len(list.Values) == 0 {
+				d.problem(at(n), "the list of ways to authenticate is empty: write none")
+			}
 		},
 	}
+}
+
+func wayTable(d *decoder, a *authFile) (fields, []string) {
+	known, _ := authTable(d, a)
+	known["name"] = d.text(&a.name).doc("small letters, digits and _")
+	known["title"] = d.text(&a.title).doc("what people read; default: the name")
+	known["verified"] = d.text(&a.verified).doc("against what this way was proven; default: the connector's")
+	return known, []string{"name"}
 }
 
 func authTable(d *decoder, a *authFile) (fields, []string) {

@@ -22,6 +22,9 @@ type listing struct {
 	mu       sync.Mutex
 	requests int                 // made for no page yet
 	seen     map[uint64]struct{} // ids, where several variants of the list can give one
+	done     *finished           // parents, of a list that has them
+	left     []Record            // of the page that failed
+	leftOn   *sheet
 }
 
 // sheet is the memory of one page.
@@ -72,6 +75,7 @@ func (l *listing) run(ctx context.Context) bool {
 	if e, ok := errors.AsType[*Error](err); ok && e.restart && (l.o.Resume != "" || l.before.Sync != "" || l.page > 0) {
 		l.o.Resume, l.before.Sync = "", ""
 		clear(l.seen)
+		l.left, l.leftOn = nil, nil
 		err = l.read(ctx)
 	}
 	if err == nil && l.page == 0 && ctx.Err() == nil { // a list of no parents has no pages of its own
@@ -81,7 +85,7 @@ func (l *listing) run(ctx context.Context) bool {
 		return false
 	}
 	if err != nil {
-		return l.hand(ctx, Page{Total: -1}, nil, err) == nil
+		return l.hand(ctx, Page{Total: -1, Records: l.left}, l.leftOn, err) == nil
 	}
 	return true
 }
@@ -125,6 +129,7 @@ func (l *listing) deliver(ctx context.Context, w *walk, page Page, s *sheet, mor
 	case page.NotModified:
 		page.Validators = l.o.Validators
 	case l.stream.parent != nil:
+		page.Resume = l.marked(l.finished().mark())
 	case !more && last:
 		page.Validators = l.validators(w)
 	case !more:
@@ -158,6 +163,29 @@ func (l *listing) spend(requests int) {
 	l.mu.Lock()
 	l.requests += requests
 	l.mu.Unlock()
+}
+
+// leave keeps what could be read of the page that ends the listing with an error. Of several
+// walks, the first one to fail is the one whose error is told.
+func (l *listing) leave(records []Record, s *sheet) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.left == nil && len(records) > 0 {
+		l.left, l.leftOn = records, s
+	}
+}
+
+// finish begins to keep which parents are finished.
+func (l *listing) finish(done *finished) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.done = done
+}
+
+func (l *listing) finished() *finished {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.done
 }
 
 // hand gives a page to the caller; its error is that of a context that ended first.

@@ -3,6 +3,8 @@ package providers
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -20,10 +22,10 @@ type parent struct {
 type taker func(ctx context.Context, w *walk, page Page, s *sheet, more bool) error
 
 // each walks through a stream, all its variants and parents, and gives its pages to take.
-// from is where the walk begins, for streams without a parent.
+// from is where it begins.
 func (l *listing) each(ctx context.Context, s *stream, v scope, from mark, take taker) error {
 	if s.parent != nil {
-		return l.children(ctx, s, v, take)
+		return l.children(ctx, s, v, from, take)
 	}
 	for variant := from.Variant; variant < len(s.calls); variant++ {
 		w := l.start(s, variant, v)
@@ -59,6 +61,9 @@ func (l *listing) through(ctx context.Context, w *walk, take taker) error {
 		var err error
 		if page, more, err = w.next(ctx, s); err != nil {
 			l.spend(page.Requests)
+			if w.stream == l.stream {
+				l.leave(page.Records, s)
+			}
 			return err
 		}
 		if err := take(ctx, w, page, s, more); err != nil {
@@ -71,36 +76,90 @@ func (l *listing) through(ctx context.Context, w *walk, take taker) error {
 // family is one parent or a batch of them: their ids, and what stands for them in requests.
 type family struct{ ids, keys []string }
 
+// last is the id behind which the next family's begin.
+func (f family) last() string { return f.ids[len(f.ids)-1] }
+
 // children walks through a list for each of its parents, several at the same time.
 //
 // A parent that has gone meanwhile takes its children with it. So 404 for a child list is
 // no end of the listing where the provider confirms, asked for the parent itself, that it
 // is gone; in any other case the listing fails: the records of a parent that is still
 // there would look deleted.
-func (l *listing) children(ctx context.Context, s *stream, v scope, take taker) error {
+//
+// The parents' order is that of their ids, so that a listing can go on behind those that
+// are finished. What has come since of a parent before them is found by the next one.
+func (l *listing) children(ctx context.Context, s *stream, v scope, from mark, take taker) error {
 	families, err := l.parents(ctx, s.parent, v)
 	if err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(l.cl.budget.concurrency())
-	for variant := range s.calls {
-		for _, f := range families {
-			if ctx.Err() != nil {
-				break
-			}
-			group.Go(func() error {
-				own := v
-				own.parents, own.separator = f.keys, s.parent.separator
-				err := l.through(ctx, l.start(s, variant, own), take)
-				if e, ok := errors.AsType[*Error](err); ok && e.Kind == NotFound {
-					return l.orphans(ctx, s.parent.stream, f, e)
-				}
-				return err
-			})
+	for variant := from.Variant; variant < len(s.calls); variant++ {
+		rest := families
+		if variant == from.Variant {
+			rest = slices.DeleteFunc(slices.Clone(families), func(f family) bool { return f.last() <= from.Parent })
+		}
+		if err := l.variant(ctx, s, variant, v, rest, take); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// variant walks through one variant of a list for each of its parents.
+func (l *listing) variant(ctx context.Context, s *stream, variant int, v scope, families []family, take taker) error {
+	done := &finished{variant: variant, families: families, by: make([]bool, len(families))}
+	if s == l.stream {
+		l.finish(done)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(l.cl.budget.concurrency())
+	for i, f := range families {
+		if ctx.Err() != nil {
+			break
+		}
+		group.Go(func() error {
+			own := v
+			own.parents, own.separator = f.keys, s.parent.separator
+			err := l.through(ctx, l.start(s, variant, own), take)
+			if e, ok := errors.AsType[*Error](err); ok && e.Kind == NotFound {
+				err = l.orphans(ctx, s.parent.stream, f, e)
+			}
+			if err == nil {
+				done.family(i)
+			}
+			return err
+		})
+	}
 	return group.Wait()
+}
+
+// finished keeps how many of the first families are read to their end.
+type finished struct {
+	variant  int
+	families []family
+
+	mu    sync.Mutex
+	by    []bool
+	first int // so many of the first ones
+}
+
+func (f *finished) family(i int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for f.by[i] = true; f.first < len(f.by) && f.by[f.first]; {
+		f.first++
+	}
+}
+
+// mark is where a listing can go on: behind the last parent before which all are read.
+func (f *finished) mark() mark {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m := mark{Variant: f.variant}
+	if f.first > 0 {
+		m.Parent = f.families[f.first-1].last()
+	}
+	return m
 }
 
 // orphans decides what a 404 for the list of a parent means.
@@ -125,8 +184,7 @@ func (l *listing) orphans(ctx context.Context, parent *stream, f family, e *Erro
 // that fails half-way would look like parents without children.
 func (l *listing) parents(ctx context.Context, p *parent, v scope) ([]family, error) {
 	var mu sync.Mutex
-	var all []family
-	known := map[string]bool{}
+	keys := map[string]string{} // by id
 	v.since, v.until, v.token = "", "", ""
 	err := l.each(ctx, p.stream, v, mark{}, func(_ context.Context, _ *walk, page Page, s *sheet, _ bool) error {
 		mu.Lock()
@@ -141,17 +199,19 @@ func (l *listing) parents(ctx context.Context, p *parent, v scope) ([]family, er
 					return protocol("a parent's key can't be read: %s", err)
 				}
 			}
-			if known[r.ID] {
-				continue
+			if _, known := keys[r.ID]; !known {
+				keys[r.ID] = key
 			}
-			known[r.ID] = true
-			if n := len(all); n > 0 && len(all[n-1].ids) < p.batch {
-				all[n-1].ids, all[n-1].keys = append(all[n-1].ids, r.ID), append(all[n-1].keys, key)
-				continue
-			}
-			all = append(all, family{[]string{r.ID}, []string{key}})
 		}
 		return nil
 	})
+	var all []family
+	for batch := range slices.Chunk(slices.Sorted(maps.Keys(keys)), p.batch) {
+		f := family{ids: batch}
+		for _, id := range batch {
+			f.keys = append(f.keys, keys[id])
+		}
+		all = append(all, f)
+	}
 	return all, err
 }

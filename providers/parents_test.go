@@ -1,6 +1,7 @@
 package providers_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -60,7 +61,7 @@ func TestParents(t *testing.T) {
 		requests := 0
 		for i, page := range pages {
 			requests += page.Requests
-			if page.Number != i+1 || page.Total != -1 || page.Capacity != 0 || page.Resume != "" {
+			if page.Number != i+1 || page.Total != -1 || page.Capacity != 0 || page.Resume == "" {
 				t.Errorf("page %+v", page)
 			}
 		}
@@ -71,6 +72,58 @@ func TestParents(t *testing.T) {
 			t.Error("children of a parent that slips through are missed")
 		}
 	})
+}
+
+// A nested listing that was interrupted goes on behind the parents whose lists were read to
+// their end, in whatever order the provider lists them.
+func TestResumeBehindParents(t *testing.T) {
+	children := map[string][]string{"1": {"1", "2"}, "2": {"1"}, "3": nil, "4": {"1", "2", "3"}, "5": {"1"}}
+	order, asked := []string{"4", "2", "5", "3", "1"}, []string{}
+	one := strings.Replace(family, "concurrency: 3", "concurrency: 1", 1)
+	open := func(yaml string) *providers.Client {
+		return open(t, connector(t, yaml), func(w http.ResponseWriter, r *http.Request) {
+			parts := strings.Split(r.URL.Path, "/")
+			if r.URL.Path == "/candidates" {
+				reply(w, object{"data": records(order)})
+				return
+			}
+			asked = append(asked, parts[2])
+			var n int
+			_, _ = fmt.Sscan(r.URL.Query().Get("page"), &n)
+			of := children[parts[2]]
+			next := ""
+			if n+1 < len(of) {
+				next = fmt.Sprintf("%s?page=%d", r.URL.Path, n+1)
+			}
+			reply(w, object{"data": records(of[min(n, len(of)):min(n+1, len(of))]), "next": next})
+		})
+	}
+	pages, all, err := listWith(t.Context(), open(one), providers.ListOptions{})
+	if want := []string{"1:1", "1:2", "2:1", "4:1", "4:2", "4:3", "5:1"}; err != nil || !slices.Equal(all, want) {
+		t.Fatalf("got %v, %v", all, err)
+	}
+	// "4" comes first now, and "6" is new.
+	order, children["6"] = []string{"4", "6", "1", "2", "3", "5"}, []string{"1"}
+	var before []string
+	for i, page := range pages {
+		if i != 3 { // parent 3's
+			before = all[:len(before)+1]
+		}
+		asked = nil
+		_, rest, err := listWith(t.Context(), open(one), providers.ListOptions{Resume: page.Resume})
+		together := slices.Concat(before, rest)
+		slices.Sort(together)
+		if together = slices.Compact(together); err != nil || !slices.Equal(together, append(slices.Clone(all), "6:1")) {
+			t.Errorf("behind page %d: %v, %v", i+1, together, err)
+		}
+		finished := map[int][]string{2: {"1"}, 3: {"1", "2"}, 7: {"1", "2", "3", "4"}}[i]
+		if slices.ContainsFunc(finished, func(parent string) bool { return slices.Contains(asked, parent) }) {
+			t.Errorf("behind page %d, finished parents %v are asked again: %v", i+1, finished, asked)
+		}
+	}
+	if _, _, err := listWith(t.Context(), open(strings.Replace(one, "/applications", "/jobs", 1)), providers.ListOptions{Resume: pages[3].Resume}); !errors.Is(err, providers.ErrResume) {
+		t.Errorf("another list goes on: %v", err)
+	}
 }
 
 // A parent's 404 must not make its records vanish, unless the parent itself is gone.

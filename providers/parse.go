@@ -65,7 +65,7 @@ func Parse(file string, data []byte) (*Connector, []Problem) {
 	f := d.connector(n)
 	d.recordTypes(f.recordTypes, types)
 	c := d.assemble(f, types)
-	plan, problems := c.compile(c.values(nil), false)
+	plan, problems := c.compile(c.values(nil), nil)
 	for _, s := range plan.streams {
 		c.streams = append(c.streams, s.info)
 	}
@@ -87,6 +87,9 @@ func (d *decoder) assemble(f connectorFile, types map[string]string) *Connector 
 		BaseURL: f.base.value + f.basePath.value, Verified: f.verified.value,
 		file: f, types: types, needs: map[string]bool{},
 	}
+	if len(f.auth) == 0 {
+		c.file.auth = []authFile{{}} // none
+	}
 	if f.name.set && !connectorName.MatchString(c.Name) {
 		d.problem(f.name, "%q can't be a connector's name: small letters, digits, - and _", c.Name)
 	}
@@ -98,12 +101,14 @@ func (d *decoder) assemble(f connectorFile, types map[string]string) *Connector 
 }
 
 func (d *decoder) credentials(c *Connector) {
-	used, names := map[string]bool{}, map[string]bool{}
-	for _, t := range d.texts {
+	used, elsewhere, names := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for i, t := range d.texts {
+		way := slices.ContainsFunc(c.file.auth, func(a authFile) bool { return a.from <= i && i < a.to })
 		for _, name := range credentialsIn(t) {
 			used[name] = true
+			elsewhere[name] = elsewhere[name] || !way
 			// With a base URL of its own an account can do without what is only in ours.
-			c.needs[name] = c.needs[name] || t != c.file.base
+			c.needs[name] = c.needs[name] || !way && t != c.file.base
 		}
 	}
 	for _, f := range c.file.credentials {
@@ -127,4 +132,5 @@ func (d *decoder) credentials(c *Connector) {
 			Secret: f.secret, Optional: f.optional || f.fallback.set, Default: f.fallback.value,
 		})
 	}
+	d.ways(c, elsewhere)
 }

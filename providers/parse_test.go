@@ -64,7 +64,7 @@ func TestDocumentedConnectors(t *testing.T) {
 		case key == "name":
 		case key == "errors" || strings.Contains(block, "\nauth:"):
 			credentials := ""
-			for _, name := range []string{"client_id", "client_secret"} {
+			for _, name := range []string{"api_key", "client_id", "client_secret"} {
 				if strings.Contains(block, "cred."+name) {
 					credentials += "  - name: " + name + "\n"
 				}

@@ -74,9 +74,23 @@ func cell(c *providers.Connector, recordType string) string {
 	return strings.Join(words, ", ")
 }
 
-// notes are what is said of single lists, where that differs from the connector's own.
+// notes are what is said of ways to authenticate and of single lists, where that differs from the connector's own.
 func notes(catalog *providers.Catalog) string {
 	var b strings.Builder
+	b.WriteString("\n## Several ways to authenticate\n\nAn account gives the credentials of one of them. Where a way was proven against something else than the connector, it is said.\n\n")
+	for _, c := range byTitle(catalog) {
+		var ways []string
+		for _, w := range c.Ways {
+			way := w.Title + " (`" + strings.Join(w.Credentials, "`, `") + "`)"
+			if w.Verified != c.Verified {
+				way += ", proven against: " + w.Verified
+			}
+			ways = append(ways, way)
+		}
+		if ways != nil {
+			fmt.Fprintf(&b, "- `%s`: %s\n", c.Name, strings.Join(ways, " · "))
+		}
+	}
 	b.WriteString("\n## Single lists\n\n")
 	for _, c := range byTitle(catalog) {
 		for _, recordType := range c.RecordTypes() {

@@ -21,19 +21,26 @@ type mark struct {
 	Since   string `json:"since,omitempty"`
 	Pages   int    `json:"pages,omitempty"`
 	Rows    int    `json:"rows,omitempty"`
-	IDs     int    `json:"ids,omitempty"` // distinct ones
+	IDs     int    `json:"ids,omitempty"`    // distinct ones
+	Parent  string `json:"parent,omitempty"` // up to this one, parents are finished
 }
 
 // mark writes where the walk stands; "" where that can't be told without a credential.
 func (l *listing) mark(w *walk, variant int) string {
 	p := w.place
 	m := mark{
-		Version: l.stream.info.Version, Variant: variant, Number: p.number, Offset: p.offset, Cursor: p.cursor, Size: p.size,
-		Since: l.since(), Pages: w.pages, Rows: w.rows, IDs: w.distinct(),
+		Variant: variant, Number: p.number, Offset: p.offset, Cursor: p.cursor, Size: p.size,
+		Pages: w.pages, Rows: w.rows, IDs: w.distinct(),
 	}
 	if p.url != nil {
 		m.URL = l.cl.withoutCredentials(p.url)
 	}
+	return l.marked(m)
+}
+
+// marked writes a mark of this listing.
+func (l *listing) marked(m mark) string {
+	m.Version, m.Since = l.stream.info.Version, l.since()
 	for _, secret := range slices.Concat(l.cl.secrets, l.cl.keeper.secrets()) {
 		if strings.Contains(m.Cursor, secret) || strings.Contains(m.URL, secret) || strings.Contains(m.URL, url.QueryEscape(secret)) || strings.Contains(m.URL, url.PathEscape(secret)) {
 			return ""

@@ -32,29 +32,12 @@ func (s *setup) served() []string {
 
 func (c *Connector) setup(t Target) (*setup, error) {
 	s := &setup{values: c.values(t.Credentials), pageSize: t.PageSize}
-	wrong := c.checkCredentials(t)
+	by, wrong := c.checkCredentials(t)
 	if t.PageSize < 0 {
 		wrong = append(wrong, "the page size is negative")
 	}
-	plan, problems := c.compile(s.values, true)
 	if len(wrong) == 0 {
-		for _, p := range problems {
-			wrong = append(wrong, p.Message)
-		}
-	}
-	s.plan = plan
-	if len(wrong) == 0 {
-		base, err := s.baseURL(t.BaseURL)
-		if err != nil {
-			wrong = append(wrong, err.Error())
-		}
-		s.base = base
-		if err := s.checkAuth(); err != nil {
-			wrong = append(wrong, err.Error())
-		}
-		if len(s.served()) == 0 {
-			wrong = append(wrong, "nothing to list: give at least one of "+strings.Join(c.pathCredentials(), ", "))
-		}
+		wrong = c.settle(s, by, t.BaseURL)
 	}
 	if len(wrong) > 0 {
 		return nil, fmt.Errorf("connector %s: %s", c.Name, strings.Join(wrong, "; "))
@@ -65,6 +48,29 @@ func (c *Connector) setup(t Target) (*setup, error) {
 		}
 	}
 	return s, nil
+}
+
+// settle reads the connector with the account's values, and tells what doesn't fit.
+func (c *Connector) settle(s *setup, by *way, base string) (wrong []string) {
+	plan, problems := c.compile(s.values, by)
+	for _, p := range problems {
+		wrong = append(wrong, p.Message)
+	}
+	s.plan = plan
+	if len(wrong) > 0 {
+		return wrong
+	}
+	var err error
+	if s.base, err = s.baseURL(base); err != nil {
+		wrong = append(wrong, err.Error())
+	}
+	if err := s.checkAuth(); err != nil {
+		wrong = append(wrong, err.Error())
+	}
+	if len(s.served()) == 0 {
+		wrong = append(wrong, "nothing to list: give at least one of "+strings.Join(c.pathCredentials(), ", "))
+	}
+	return wrong
 }
 
 // values are the account's credentials, completed by defaults.
@@ -87,17 +93,25 @@ func (c *Connector) values(given map[string]string) map[string]string {
 	return values
 }
 
-func (c *Connector) checkCredentials(t Target) []string {
-	var wrong, names []string
+// checkCredentials finds the way in which an account authenticates, and what is wrong with
+// what it gives.
+func (c *Connector) checkCredentials(t Target) (by *way, wrong []string) {
+	by, unclear := c.way(t.Credentials)
+	if unclear != "" {
+		wrong = append(wrong, unclear)
+	}
+	var names []string
 	for _, credential := range c.Credentials {
-		names = append(names, credential.Name)
-		missing := t.Credentials[credential.Name] == "" && !credential.Optional
-		if missing && (c.needs[credential.Name] || t.BaseURL == "") {
+		name := credential.Name
+		names = append(names, name)
+		based := t.BaseURL == "" && slices.Contains(credentialsIn(c.file.base), name)
+		needed := c.needs[name] || based || by != nil && by.uses[name]
+		if needed && !credential.Optional && t.Credentials[name] == "" {
 			title := ""
 			if credential.Title != "" {
 				title = " (" + credential.Title + ")"
 			}
-			wrong = append(wrong, "missing credential "+credential.Name+title)
+			wrong = append(wrong, "missing credential "+name+title)
 		}
 	}
 	control := func(r rune) bool { return r < ' ' || r == 0x7f }
@@ -108,13 +122,15 @@ func (c *Connector) checkCredentials(t Target) []string {
 			wrong = append(wrong, fmt.Sprintf("credential %s holds a line break or another control character", name))
 		}
 	}
-	return wrong
+	return by, wrong
 }
 
 // multiline tells whether a credential is text of several lines: a certificate or its key.
 func (c *Connector) multiline(name string) bool {
-	pem := c.file.auth.certificate
-	return slices.Contains(slices.Concat(credentialsIn(pem.certificate), credentialsIn(pem.key)), name)
+	return slices.ContainsFunc(c.file.auth, func(f authFile) bool {
+		pem := f.certificate
+		return slices.Contains(slices.Concat(credentialsIn(pem.certificate), credentialsIn(pem.key)), name)
+	})
 }
 
 // pathCredentials are those that say where lists are.

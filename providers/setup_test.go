@@ -17,9 +17,9 @@ func TestCheck(t *testing.T) {
 		want      string // "": all is well
 	}{
 		"complete":                 {"bamboohr", providers.Target{Credentials: map[string]string{"api_key": secret, "company": "acme"}}, ""},
-		"nothing":                  {"bamboohr", providers.Target{}, "connector bamboohr: missing credential api_key (API key); missing credential company (Company subdomain)"},
+		"nothing":                  {"bamboohr", providers.Target{}, "connector bamboohr: give the credentials of exactly one way to authenticate: API key (api_key), or OAuth 2.0 (client_id, client_secret, refresh_token); missing credential company (Company subdomain)"},
 		"own base URL":             {"bamboohr", providers.Target{BaseURL: "http://127.0.0.1:4202", Credentials: map[string]string{"api_key": secret}}, ""},
-		"mistyped":                 {"bamboohr", providers.Target{Credentials: map[string]string{"apikey": secret, "company": "acme"}}, `connector bamboohr: missing credential api_key (API key); unknown credential "apikey": did you mean "api_key"?`},
+		"mistyped":                 {"bamboohr", providers.Target{Credentials: map[string]string{"apikey": secret, "company": "acme"}}, `connector bamboohr: give the credentials of exactly one way to authenticate: API key (api_key), or OAuth 2.0 (client_id, client_secret, refresh_token); unknown credential "apikey": did you mean "api_key"?`},
 		"unknown":                  {"stackone", providers.Target{Credentials: map[string]string{"api_key": secret, "account_id": "1", "zzzzzzzz": "x"}}, `connector stackone: unknown credential "zzzzzzzz"; known: api_key, account_id`},
 		"line break":               {"bamboohr", providers.Target{Credentials: map[string]string{"api_key": secret + "\n", "company": "acme"}}, "connector bamboohr: credential api_key holds a line break or another control character"},
 		"company moves the host":   {"workable", providers.Target{Credentials: map[string]string{"api_key": secret, "subdomain": "evil.test/"}}, "connector workable: credential subdomain becomes part of the provider's address and may hold letters, digits, dots and dashes only"},

@@ -8,10 +8,6 @@ import (
 	"math"
 	"net/http"
 	"net/url"
-	"slices"
-	"strconv"
-
-	"github.com/tidwall/gjson"
 )
 
 // place is where a page begins.
@@ -74,13 +70,14 @@ func (w *walk) query() *query {
 	return q
 }
 
-// next reads one page; more is false after the last.
+// next reads one page; more is false after the last. With an error, the page has the
+// records that could be read all the same.
 func (w *walk) next(ctx context.Context, s *sheet) (page Page, more bool, err error) {
 	page.Capacity, page.Total = w.capacity(), -1
 	a, requests, err := w.cl.fetch(ctx, w.query(), &s.room)
 	page.Requests = requests
 	if w.stands(err) {
-		return page, false, nil
+		return page, false, w.checkTotal()
 	}
 	if err != nil {
 		return page, false, err
@@ -98,22 +95,27 @@ func (w *walk) next(ctx context.Context, s *sheet) (page Page, more bool, err er
 		w.pages++
 		more, err = w.advance(a, n)
 	}
-	if err == nil && w.stream.detail != nil {
-		err = w.details(ctx, s, &page)
-	}
 	if err != nil {
-		page.Records, page.Deleted = nil, nil
 		return page, false, err
+	}
+	if w.stream.detail != nil {
+		if err = w.details(ctx, s, &page); err != nil {
+			page.Records = nil
+			return page, false, err
+		}
 	}
 	page.Total = w.total
 	return page, more, err
 }
 
 // stands tells whether an error says that there are no more records, as the connector
-// declares it: 404 for a parent that has none, or behind the last page. For a whole list
-// it would hide a wrong address.
+// declares it: by a word of the provider's own, or by 404 for a parent that has none, or
+// behind the last page. For a whole list a 404 would hide a wrong address.
 func (w *walk) stands(err error) bool {
 	e, ok := errors.AsType[*Error](err)
+	if ok && e.empty {
+		return true
+	}
 	return ok && e.Kind == NotFound && w.stream.records.empty["not_found"] && (w.pages > 0 || w.stream.parent != nil)
 }
 
@@ -142,6 +144,7 @@ func (w *walk) read(a *answer, s *sheet, page *Page) (n int, err error) {
 		}
 		id, err := w.stream.records.recordID(f, w.scope.parent())
 		if err != nil {
+			page.Records = append(page.Records, Record{Raw: raw})
 			return protocol("record %d has no id: %s", n, err)
 		}
 		_, _ = ids.WriteString(id)
@@ -166,6 +169,7 @@ func (w *walk) read(a *answer, s *sheet, page *Page) (n int, err error) {
 	s.records = page.Records
 	before := w.lastPage
 	if w.lastPage = ids.Sum64(); n > 0 && w.lastPage == before {
+		page.Records = nil // they were handed over
 		return 0, protocol("the page has the same records as the one before: the provider doesn't heed the paging parameters, or its cursor leads back")
 	}
 	n = w.stream.records.paged(*a, n)
@@ -322,32 +326,7 @@ func (w *walk) checkTotal() error {
 		got = w.rows
 	}
 	if w.total >= 0 && got != w.total {
-		return protocol("listing incomplete: provider says %d, got %d", w.total, got)
+		return protocol("listing incomplete: provider says %d, got %d (%s)", w.total, got, w.stream.paging.total.text)
 	}
 	return nil
-}
-
-func number(s source, a answer) (int, bool, error) {
-	value, ok, err := s.scalar(a)
-	if err == nil && !ok {
-		return 0, false, nil
-	}
-	n, wrong := strconv.Atoi(value)
-	if err != nil || wrong != nil || n < 0 {
-		return 0, false, protocol("%s is not a whole number", s.text)
-	}
-	return n, true, nil
-}
-
-func readFlag(s source, a answer) (bool, error) {
-	word := ""
-	if s.header != "" {
-		word = a.header.Get(s.header)
-	} else if value := a.document.get(s.path); value.IsBool() || value.Type == gjson.String {
-		word = value.String()
-	}
-	if !slices.Contains([]string{"true", "false"}, word) {
-		return false, protocol("%s is neither true nor false, so the end of the list can't be known", s.text)
-	}
-	return word == "true", nil
 }

@@ -94,15 +94,16 @@ func describeProvider(w io.Writer, p api.Provider) {
 	field(w, "category", p.Category)
 	field(w, "base URL", p.BaseURL)
 	field(w, "verified", p.Verified)
-	for _, c := range p.Credentials {
-		var marks []string
-		if c.Secret {
-			marks = append(marks, "secret")
+	for _, c := range p.Common() {
+		describeCredential(w, c)
+	}
+	for _, way := range p.Ways {
+		fmt.Fprintln(w)
+		field(w, "way", way.Name+"  "+way.Title)
+		field(w, "verified", way.Verified)
+		for _, c := range p.Own(way) {
+			describeCredential(w, c)
 		}
-		if c.Optional {
-			marks = append(marks, "optional")
-		}
-		field(w, "credential", strings.TrimSpace(fmt.Sprintf("%s  %s  %s", c.Name, strings.Join(marks, ", "), c.Description)))
 	}
 	for _, s := range p.Streams {
 		fmt.Fprintln(w)
@@ -113,6 +114,17 @@ func describeProvider(w io.Writer, p api.Provider) {
 		field(w, "ignored paths", strings.Join(s.Ignore, " "))
 		field(w, "sets", strings.Join(s.Sets, " "))
 	}
+}
+
+func describeCredential(w io.Writer, c api.ProviderCredential) {
+	var marks []string
+	if c.Secret {
+		marks = append(marks, "secret")
+	}
+	if c.Optional {
+		marks = append(marks, "optional")
+	}
+	field(w, "credential", strings.TrimSpace(fmt.Sprintf("%s  %s  %s", c.Name, strings.Join(marks, ", "), c.Description)))
 }
 
 func (a *app) providerLintCommand() *cobra.Command {

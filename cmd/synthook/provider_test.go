@@ -70,6 +70,25 @@ func TestProviderShow(t *testing.T) {
 	}
 }
 
+// Of several ways to authenticate, each is shown with its own credentials.
+func TestProviderShowsWays(t *testing.T) {
+	two := strings.Replace(ownConnector, "  - {name: token, title: Token}\n", "  - {name: token, title: Token}\n  - {name: user}\n  - {name: region, secret: false}\n", 1)
+	two = strings.Replace(two, "auth:\n  header:\n    Authorization: Bearer ${cred.token}\n", "auth:\n  - {name: token, title: By token, header: {X-Token: '${cred.token}', X-Region: '${cred.region}'}}\n  - {name: user, verified: never, header: {X-User: '${cred.user}', X-Region: '${cred.region}'}}\n", 1)
+	path := writeFile(t, "mine.yaml", two)
+	r := synthook(t, nil, "", "provider", "show", "mine", "--connectors", filepath.Dir(path))
+	var shown []string
+	for line := range strings.Lines(r.stdout) {
+		key, _, _ := strings.Cut(line, ":")
+		if words := strings.Fields(line); slices.Contains([]string{"credential", "way", "verified"}, key) {
+			shown = append(shown, key+" "+words[1])
+		}
+	}
+	want := []string{"verified this", "credential region", "way token", "verified this", "credential token", "way user", "verified never", "credential user", "verified this"}
+	if !slices.Equal(shown, want) {
+		t.Errorf("%q, want %q in\n%s", shown, want, r.stdout)
+	}
+}
+
 func TestProviderLint(t *testing.T) {
 	sound := writeFile(t, "mine.yaml", ownConnector)
 	if r := synthook(t, nil, "", "provider", "lint", sound); r.status != exitOK || r.stdout != "" || r.stderr != "no problems\n" {
@@ -141,6 +160,35 @@ func TestProviderTry(t *testing.T) {
 				t.Errorf("%q is shown:\n%s", private, r.stdout)
 			}
 		}
+	}
+}
+
+// What a listing is refused for is told, with the shape of what came all the same.
+func TestProviderTryShowsWhatIsRefused(t *testing.T) {
+	connector := strings.Replace(strings.Replace(ownConnector, `query: {page: "${page.number}"}`, `query: {skip: "${page.offset}"}`, 1), `{kind: page, end: "more is false"}`, "{kind: offset, end: total, total: meta.total}", 1)
+	for name, test := range map[string]struct {
+		body, reason string
+		ids          int
+	}{
+		"the total says less":     {`{"people":[{"id":1,"name":"Ada Quill"}],"meta":{"total":0}}`, "listing incomplete: provider says 0, got 1 (meta.total)", 1},
+		"the total is a fraction": {`{"people":[{"id":1,"name":"Ada Quill"}],"meta":{"total":0.5}}`, "meta.total is a number with a fraction, not a whole number", 1},
+		"there is no total":       {`{"people":[{"id":1,"name":"Ada Quill"}]}`, "the answer has no meta.total, so the end of the list can't be known", 1},
+		"there is no id":          {`{"people":[{"key":1,"name":"Ada Quill"}],"meta":{"total":1}}`, "record 1 has no id", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(test.body)) }))
+			defer server.Close()
+			args := []string{"provider", "try", writeFile(t, "mine.yaml", connector), "--base-url", server.URL, "--credential", "token=t", "--allow-private-networks", "--pages", "1"}
+			r := synthook(t, nil, "", append(args, "--json")...)
+			var got trial
+			if err := json.Unmarshal([]byte(r.stdout), &got); err != nil || r.status != exitFailed || got.Complete || got.Pages != 1 || got.Records != 1 || got.IDs != test.ids || len(got.Shape) != 2 || !strings.Contains(got.Error, test.reason) {
+				t.Errorf("%v, status %d: %+v", err, r.status, got)
+			}
+			r = synthook(t, nil, "", args...)
+			if !strings.Contains(r.stdout, test.reason) || !strings.Contains(r.stdout, "would believe nothing") || strings.Contains(r.stdout+r.stderr, "Quill") {
+				t.Errorf("%s%s", r.stdout, r.stderr)
+			}
+		})
 	}
 }
 

@@ -31,6 +31,7 @@ type trial struct {
 	Volatile   []string  `json:"volatile"` // paths whose values differed when the records were read again
 	Lacks      []string  `json:"lacks"`    // what the connector could still say
 	Error      string    `json:"error,omitempty"`
+	refused    bool      // the error is about the listing
 }
 
 type request struct {
@@ -49,7 +50,8 @@ func (a *app) providerTryCommand() *cobra.Command {
 catalogue or a file of yours, under the same rules as the service, and then again. Shows
 the requests, how many records and ids came, which fields they have, which of them
 changed between the two readings, and what the connector doesn't say: never a value.
-Nothing is stored.`,
+Nothing is stored. Where an answer contradicts the connector (a total, an end, an id),
+what came is shown with the reason, and the exit status is 1.`,
 		Example: `  synthook provider try bamboohr --credential company=acme --credential-file api_key=./key --record-type employees
   synthook provider try ./connectors/mine.yaml --credential token=… --record-type candidates --pages 5`,
 		Args: arguments("NAME or FILE"),
@@ -163,6 +165,7 @@ func (t *trial) fetch(ctx context.Context, c *providers.Connector, target provid
 		return err
 	}
 	if err := t.read(ctx, client, o.pages, seen); err != nil {
+		t.refused = true
 		return err
 	}
 	if err := seen.again(ctx, client, t.RecordType, t.Pages); err != nil {
@@ -175,13 +178,14 @@ func (t *trial) fetch(ctx context.Context, c *providers.Connector, target provid
 // read is the first reading.
 func (t *trial) read(ctx context.Context, client *providers.Client, pages int, seen *readings) error {
 	found, ids := newShapes(), map[string]bool{}
-	for page, err := range client.List(ctx, t.RecordType, providers.ListOptions{}) {
-		if err != nil {
-			return err
+	for page, failure := range client.List(ctx, t.RecordType, providers.ListOptions{}) {
+		if failure == nil || len(page.Records) > 0 {
+			t.Pages++
 		}
-		t.Pages++
 		for _, r := range page.Records {
-			ids[r.ID] = true
+			if r.ID != "" {
+				ids[r.ID] = true
+			}
 			if err := found.add(r.Raw); err != nil {
 				return err
 			}
@@ -190,6 +194,9 @@ func (t *trial) read(ctx context.Context, client *providers.Client, pages int, s
 			}
 		}
 		t.Records, t.IDs, t.Shape = found.records, len(ids), found.sorted()
+		if failure != nil {
+			return failure
+		}
 		if t.Pages == pages {
 			return nil
 		}
@@ -258,8 +265,10 @@ func (t trial) describe(w io.Writer) {
 	}
 	end := "more may follow"
 	switch {
+	case t.refused && t.Records > 0:
+		end = "then: " + t.Error + "; the service would believe nothing of this listing"
 	case t.Error != "":
-		end = "then it failed"
+		end = "then it failed: " + t.Error
 	case t.Complete:
 		end = "the listing's end was seen"
 	}

@@ -1,10 +1,8 @@
 package emulator
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -15,12 +13,12 @@ import (
 // needs to say the same in other words.
 type Dialect struct {
 	Errors struct {
-		OK                                         string
-		Code                                       Words
-		Auth, Throttle, Transient, Restart, Absent Words
+		OK                                                string
+		Code                                              Words
+		Auth, Throttle, Transient, Restart, Absent, Empty Words
 	}
 	Limits struct{ Reset, Remaining Words }
-	Auth   authentication
+	Auth   authentications
 
 	defaults list
 	streams  map[string]list
@@ -52,9 +50,10 @@ type list struct {
 		Path, Shape string
 		Empty       Words
 	}
-	Page   page
-	Since  struct{ Token string }
-	Parent struct{ Stream string }
+	Page     page
+	Since    struct{ Token string }
+	Parent   struct{ Stream string }
+	Variants []any
 }
 
 // page is read as it stands; page: none is a text.
@@ -73,23 +72,43 @@ func (p *page) UnmarshalYAML(data []byte) error {
 	return yaml.Unmarshal(data, (*plain)(p))
 }
 
-// authentication is what of auth asks for something first; auth: none is a text.
-type authentication struct{ Token, Session struct{ Get, Post string } }
+// authentication is what of a way to authenticate asks for something first.
+type authentication struct {
+	Name           string
+	Token, Session struct{ Get, Post string }
+}
+
+// authentications are one or several; auth: none is a text.
+type authentications []authentication
 
 // UnmarshalYAML implements yaml.BytesUnmarshaler.
-func (a *authentication) UnmarshalYAML(data []byte) error {
-	type plain authentication
+func (a *authentications) UnmarshalYAML(data []byte) error {
 	if strings.TrimSpace(string(data)) == "none" {
 		return nil
 	}
-	return yaml.Unmarshal(data, (*plain)(a))
+	var many []authentication
+	if err := yaml.Unmarshal(data, &many); err != nil {
+		many = make([]authentication, 1)
+		if err := yaml.Unmarshal(data, &many[0]); err != nil {
+			return err
+		}
+	}
+	*a = many
+	return nil
 }
 
-// Grants are the paths at which the connector asks for tokens and sessions.
-func (d *Dialect) Grants() []string {
+// Grants are the paths at which the connector asks for tokens and sessions, in one of its
+// ways to authenticate; "" is the name of the only one.
+func (d *Dialect) Grants(way string) []string {
 	var paths []string
-	for _, address := range []string{d.Auth.Token.Get, d.Auth.Token.Post, d.Auth.Session.Get, d.Auth.Session.Post} {
-		if address != "" {
+	for _, a := range d.Auth {
+		if a.Name != way {
+			continue
+		}
+		for _, address := range []string{a.Token.Get, a.Token.Post, a.Session.Get, a.Session.Post} {
+			if address == "" {
+				continue
+			}
 			_, rest, found := strings.Cut(address, "://")
 			if _, path, ok := strings.Cut(rest, "/"); found && ok {
 				address = "/" + path
@@ -143,112 +162,6 @@ func (d *Dialect) List(recordType string) List {
 		l.Records.Empty = d.defaults.Records.Empty
 	}
 	return List{l}
-}
-
-// List is one list of a dialect.
-type List struct{ list }
-
-// Kind is the paging's.
-func (l List) Kind() string { return l.Page.Kind }
-
-// MayMiss tells whether an answer without the list's place is an empty list.
-func (l List) MayMiss() bool { return slices.Contains(l.Records.Empty, "missing") }
-
-// Total tells whether answers give the number of records.
-func (l List) Total() bool { return l.Page.Total != "" }
-
-// Empty makes an answer that of a provider without records.
-func (l List) Empty(a *Answer) { l.records(a, func([]any) []any { return []any{} }); l.last(a) }
-
-// Drop takes the first record out of an answer; false when there is none.
-func (l List) Drop(a *Answer) (dropped bool) {
-	l.records(a, func(records []any) []any {
-		if dropped = len(records) > 0; dropped {
-			return records[1:]
-		}
-		return records
-	})
-	return dropped
-}
-
-// records changes the records of an answer, as far as the path goes without a *.
-func (l List) records(a *Answer, change func([]any) []any) {
-	keys := []string{}
-	for key := range strings.SplitSeq(l.Records.Path, ".") {
-		if key == "*" {
-			break
-		}
-		if key != "" {
-			keys = append(keys, key)
-		}
-	}
-	edit(a, keys, func(value any) any {
-		switch v := value.(type) {
-		case []any:
-			return change(v)
-		case map[string]any:
-			// Without a * or a shape, an object is no list: a record's detail, say.
-			if (l.Records.Shape != "" || strings.Contains(l.Records.Path, "*")) && len(change([]any{v})) == 0 {
-				return map[string]any{}
-			}
-		}
-		return value
-	})
-}
-
-// last makes an answer the last one, of a list without records.
-func (l List) last(a *Answer) {
-	a.Header.Del("Link")
-	set(a, l.Page.Next, nil)
-	set(a, l.Page.Total, json.Number("0"))
-	set(a, l.Page.TotalPages, json.Number("0"))
-	if flag, value, ok := strings.Cut(l.Page.End, " is "); ok {
-		set(a, flag, value == "true")
-	}
-}
-
-// set puts a value where a path of a connector points.
-func set(a *Answer, where string, value any) {
-	if name, ok := strings.CutPrefix(where, "header:"); ok {
-		if a.Header.Del(name); value != nil {
-			a.Header.Set(name, fmt.Sprint(value))
-		}
-		return
-	}
-	if where == "" || strings.HasPrefix(where, "last:") {
-		return
-	}
-	edit(a, strings.Split(where, "."), func(any) any { return value })
-}
-
-// edit changes one value of a JSON answer.
-func edit(a *Answer, keys []string, change func(any) any) {
-	var document any
-	decoder := json.NewDecoder(bytes.NewReader(a.Body))
-	decoder.UseNumber()
-	if decoder.Decode(&document) != nil {
-		return
-	}
-	a.Body, _ = json.Marshal(changed(document, keys, change))
-}
-
-func changed(value any, keys []string, change func(any) any) any {
-	if len(keys) == 0 {
-		return change(value)
-	}
-	switch v := value.(type) {
-	case map[string]any:
-		v[keys[0]] = changed(v[keys[0]], keys[1:], change)
-		return v
-	case []any:
-		if i, err := strconv.Atoi(keys[0]); err == nil && i < len(v) {
-			v[i] = changed(v[i], keys[1:], change)
-		}
-		return v
-	case nil:
-		return map[string]any{keys[0]: changed(nil, keys[1:], change)}
-	}
-	return value
 }
 
 // Coded is a JSON answer that has a code where the connector looks for codes.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 
 	"github.com/synthook/synthook/providers"
 )
@@ -35,6 +36,9 @@ func ProviderOf(c *providers.Connector) Provider {
 	for _, v := range c.Credentials {
 		p.Credentials = append(p.Credentials, ProviderCredential{Name: v.Name, Title: v.Title, Description: v.Description, Secret: v.Secret, Optional: v.Optional})
 	}
+	for _, w := range c.Ways {
+		p.Ways = append(p.Ways, ProviderWay{Name: w.Name, Title: w.Title, Verified: w.Verified, Credentials: orEmpty(w.Credentials)})
+	}
 	for _, recordType := range c.RecordTypes() {
 		info, _ := c.Stream(recordType)
 		p.Streams = append(p.Streams, ProviderStream{
@@ -43,4 +47,26 @@ func ProviderOf(c *providers.Connector) Provider {
 		})
 	}
 	return p
+}
+
+// Common are the credentials that every account gives, whatever its way to authenticate.
+func (p Provider) Common() []ProviderCredential {
+	var common []ProviderCredential
+	for _, c := range p.Credentials {
+		if !slices.ContainsFunc(p.Ways, func(w ProviderWay) bool { return slices.Contains(w.Credentials, c.Name) }) {
+			common = append(common, c)
+		}
+	}
+	return common
+}
+
+// Own are the credentials of one way.
+func (p Provider) Own(way ProviderWay) []ProviderCredential {
+	var own []ProviderCredential
+	for _, c := range p.Credentials {
+		if slices.Contains(way.Credentials, c.Name) {
+			own = append(own, c)
+		}
+	}
+	return own
 }

@@ -25,6 +25,7 @@ type Provider struct {
 	Verified    string               `json:"verified" doc:"Against what the connector was proven."`
 	BaseURL     string               `json:"base_url,omitempty"`
 	Credentials []ProviderCredential `json:"credentials,omitempty"`
+	Ways        []ProviderWay        `json:"ways,omitempty" doc:"Ways to authenticate, where there are several. An account gives the credentials of exactly one, and those that are in none."`
 	Streams     []ProviderStream     `json:"streams,omitempty"`
 }
 
@@ -35,6 +36,14 @@ type ProviderCredential struct {
 	Description string `json:"description,omitempty"`
 	Secret      bool   `json:"secret"`
 	Optional    bool   `json:"optional"`
+}
+
+// ProviderWay is one of several ways to authenticate.
+type ProviderWay struct {
+	Name        string   `json:"name" example:"oauth"`
+	Title       string   `json:"title" example:"OAuth 2.0"`
+	Verified    string   `json:"verified,omitempty"`
+	Credentials []string `json:"credentials" doc:"Names of its own credentials."`
 }
 
 // ProviderStream is what a connector says of one record type.
@@ -89,11 +98,29 @@ type Account struct {
 	Baseline         string            `json:"baseline" enum:"silent,emit"`
 	PageSize         int               `json:"page_size,omitempty"`
 	State            string            `json:"state" enum:"active,paused,needs_attention"`
-	StateReason      string            `json:"state_reason,omitempty"`
+	StateReason      string            `json:"state_reason,omitempty" doc:"Why it needs attention. Of what the provider says, words of a fixed vocabulary are kept, and nothing else."`
+	NextCheckAt      *time.Time        `json:"next_check_at,omitempty" doc:"When the provider is asked again whether the account still needs attention."`
 	BlockedUntil     *time.Time        `json:"blocked_until,omitempty" doc:"The provider asked for silence until then."`
 	RecordTypes      []string          `json:"record_types"`
 	CreatedAt        time.Time         `json:"created_at"`
 	UpdatedAt        time.Time         `json:"updated_at"`
+	Check            []Finding         `json:"check,omitempty" doc:"What the provider has just answered, by record type: when the account is made, or gets other credentials or another base URL."`
+}
+
+// Finding is what a provider answers to one small request for a record type.
+type Finding struct {
+	RecordType string `json:"record_type"`
+	Result     string `json:"result" enum:"ok,refused,unreachable,throttled,protocol"`
+	Fault      string `json:"fault,omitempty" enum:"credentials,scope,plan,list,host,tls,address,redirect,not_the_provider" doc:"What has to be mended, where that is clear."`
+	Detail     string `json:"detail,omitempty" doc:"What is wrong, and what to do."`
+}
+
+// AccountCheck is the outcome of a check of an account.
+type AccountCheck struct {
+	AccountID string    `json:"account_id"`
+	OK        bool      `json:"ok" doc:"Every record type can be read."`
+	State     string    `json:"state" enum:"active,paused,needs_attention" doc:"Of the account, after the check."`
+	Results   []Finding `json:"results" doc:"By record type."`
 }
 
 // NewAccount connects a provider account.

@@ -155,13 +155,6 @@ func (d *Dashboard) provider(w http.ResponseWriter, r *http.Request) error {
 	return d.show(w, r, "provider", &providerPage{d.frameOf(w, r, "providers", p.Title), p})
 }
 
-// credentialField is an input for a credential.
-type credentialField struct {
-	api.ProviderCredential
-	Value string // what was typed; never a secret
-	Wrong string
-}
-
 // accountForm is a new account as it was typed.
 type accountForm struct {
 	frame.Frame
@@ -212,7 +205,7 @@ func (d *Dashboard) createAccount(w http.ResponseWriter, r *http.Request) error 
 		var account api.Account
 		account, err = client.Send[api.Account](r.Context(), d.API, http.MethodPost, "/v1/accounts", given)
 		if err == nil {
-			return d.done(w, r, frame.Path("accounts", account.ID), frame.Notice{Tone: "ok", Text: "Account added. Its first listings have begun."})
+			return d.done(w, r, frame.Path("accounts", account.ID), added(account))
 		}
 		wrong, ok := form.Refused(err)
 		if !ok {
@@ -222,6 +215,17 @@ func (d *Dashboard) createAccount(w http.ResponseWriter, r *http.Request) error 
 	}
 	page.blame()
 	return d.again(w, r, "account-new", page)
+}
+
+// added tells of a new account, and of what the provider does not let it read.
+func added(account api.Account) frame.Notice {
+	text := "Account added. Its first listings have begun."
+	for _, f := range account.Check {
+		if f.Result != poller.CheckOK {
+			return frame.Notice{Tone: "warn", Text: text + " Not so " + f.RecordType + ": " + f.Detail + "."}
+		}
+	}
+	return frame.Notice{Tone: "ok", Text: text}
 }
 
 // read takes what was typed.
@@ -277,7 +281,7 @@ func blameCredentials(message string, fields []credentialField) string {
 		return ""
 	}
 	_, list, found := strings.Cut(message, ": ")
-	if !found {
+	if !found || !strings.HasPrefix(message, "connector ") { // else it is what the provider said
 		return message
 	}
 	var rest []string

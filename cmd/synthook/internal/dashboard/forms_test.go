@@ -97,6 +97,26 @@ func TestDeletions(t *testing.T) {
 	})
 }
 
+// Of several ways to authenticate, each has its fields, and exactly one is taken.
+func TestWaysToAuthenticate(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		v := newVisitor(t, w.Rig)
+		v.login(servicetest.AdminKey)
+		v.get("/accounts/new/bamboohr")
+		v.expect(http.StatusOK, "<legend>API key</legend>", "<legend>OAuth 2.0</legend>", "exactly one of them")
+		form := url.Values{"credential.api_key": {w.key}, "credential.client_id": {"me"}, "base_url": {w.sample}, "record_types": {"employees"}, "baseline": {"silent"}}
+		v.post("/accounts/new/bamboohr", form)
+		v.expect(http.StatusUnprocessableEntity, "exactly one way to authenticate: API key (api_key), or OAuth 2.0 (client_id, client_secret, refresh_token)")
+		form.Del("credential.client_id")
+		v.post("/accounts/new/bamboohr", form)
+		v.expect(http.StatusOK, "Account added")
+		v.get("/accounts/new/workday_raas")
+		if v.expect(http.StatusOK, "Add "); strings.Contains(v.body, "<fieldset class=\"way\">") {
+			t.Error("one way is shown as several")
+		}
+	})
+}
+
 // New credentials replace the old ones, and end a need for attention; what is refused is
 // told beside its field, without the secret.
 func TestReplaceCredentials(t *testing.T) {
@@ -105,7 +125,10 @@ func TestReplaceCredentials(t *testing.T) {
 		v := newVisitor(t, w.Rig)
 		v.login(servicetest.AdminKey)
 		v.post("/accounts/"+account.ID+"/credentials", url.Values{"credential.api_key": {"no-longer-valid"}, "base_url": {w.sample}})
-		v.expect(http.StatusOK, "Credentials replaced.")
+		if v.expect(http.StatusUnprocessableEntity, "does not accept the credentials (401)", "check api_key"); strings.Contains(v.body, "no-longer-valid") {
+			t.Error("the secret is shown again")
+		}
+		w.uncheckedKey(t, account.ID, "no-longer-valid")
 		servicetest.Eventually(t, "the account needs attention", func() bool { return w.account(t, account.ID).State == "needs_attention" })
 		v.get("/")
 		v.expect(http.StatusOK, "Account Acme Ltd is not polled")

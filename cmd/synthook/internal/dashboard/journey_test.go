@@ -83,7 +83,7 @@ func (b *browser) addAccount(w *world) {
 	}
 	b.fill("schedule", "")
 	b.press("Add account")
-	b.see("missing credential api_key")
+	b.see("give the credentials of exactly one way to authenticate")
 	b.fill("credential.api_key", w.key)
 	b.press("Add account")
 	b.see("Account added")

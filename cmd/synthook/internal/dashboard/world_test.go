@@ -89,6 +89,15 @@ func (w *world) connect(t testing.TB, owner string) api.Account {
 	return account
 }
 
+// uncheckedKey gives an account a key that nobody has tried.
+func (w *world) uncheckedKey(t testing.TB, id, key string) {
+	t.Helper()
+	change := api.AccountUpdate{Credentials: map[string]string{"api_key": key}}
+	if err := w.Admin("").Do(t.Context(), http.MethodPatch, "/v1/accounts/"+id+"?check=false", change, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // consumer takes webhooks.
 type consumer struct {
 	URL  string
