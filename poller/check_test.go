@@ -169,7 +169,7 @@ func TestOneListIsRefused(t *testing.T) {
 			t.Errorf("%+v %+v %v", account, s, err)
 		}
 		health, err := r.streams.Health(t.Context(), DefaultProject)
-		if err != nil || health[0].States[StreamNeedsAttention] != 1 {
+		if err != nil || health.Types[0].States[StreamNeedsAttention] != 1 {
 			t.Errorf("%+v %v", health, err)
 		}
 		r.people.setFault(nil)

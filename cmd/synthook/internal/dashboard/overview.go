@@ -177,8 +177,7 @@ func webhookProblems(h api.Webhook) []problem {
 
 func streamProblem(s streamRow, state string) problem {
 	p := problem{Tone: "warn", Where: s.Path()}
-	name := frame.Sentence(frame.Words(s.RecordType))
-	name = strings.TrimSuffix(name, ".") + " of " + nameOf(s.Owner, s.AccountID)
+	name := strings.ToUpper(s.RecordType[:1]) + frame.Words(s.RecordType[1:]) + " of " + nameOf(s.Owner, s.AccountID)
 	switch state {
 	case poller.StreamQuarantined:
 		p.What, p.Why = name+": "+held(s.Quarantine)+" held", "Too many to believe at once. Look at the evidence, then approve or reject."
