@@ -153,6 +153,9 @@ func (d *Dashboard) findProblems(ctx context.Context, page *overviewPage) error 
 			return err
 		}
 		for _, s := range rows {
+			if state != poller.StreamLate && s.State != state {
+				continue // it has got well meanwhile
+			}
 			page.Problems = append(page.Problems, streamProblem(s, state))
 		}
 	}

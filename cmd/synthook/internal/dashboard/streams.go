@@ -104,7 +104,11 @@ func markOf(rows []streamRow) (mark string, busy bool) {
 	h.Reset()
 	for _, s := range rows {
 		busy = busy || s.Busy() || s.Polling
-		fmt.Fprint(&h, s.RecordType, s.State, s.Busy(), s.Polling, s.Under(), s.Polls, s.LastPollAt, s.LastError, "\n")
+		var reached [2]int64
+		if s.Progress != nil {
+			reached = [2]int64{s.Progress.Pages, s.Progress.Records}
+		}
+		fmt.Fprint(&h, s.RecordType, s.State, s.Busy(), s.Polling, reached, s.Polls, s.LastPollAt, s.LastError, "\n")
 	}
 	return strconv.FormatUint(h.Sum64(), 36), busy
 }

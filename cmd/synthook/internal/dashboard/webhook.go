@@ -57,7 +57,9 @@ func (d *Dashboard) webhookPage(w http.ResponseWriter, r *http.Request) (*webhoo
 	}
 	for _, g := range page.Groups {
 		for _, t := range g.Types {
-			page.RecordTypes = append(page.RecordTypes, strings.ReplaceAll(t.Name, " ", "_"))
+			if _, recordType, ok := strings.Cut(t.Prefix, "_"); ok {
+				page.RecordTypes = append(page.RecordTypes, recordType)
+			}
 		}
 	}
 	if page.Secrets, err = d.secretsOf(ctx, page.Webhook.ID); err != nil {
