@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// AccountUpdate changes what is not nil. Credentials replace all the account has, and
-// SetupInformation all that was given.
+// AccountUpdate changes what is not nil. Of the credentials those that are given take the
+// place of the present ones, see [providers.Connector.Replace]; SetupInformation replaces
+// all that was given.
 type AccountUpdate struct {
 	BaseURL                                        *string
 	Credentials                                    map[string]string
@@ -104,7 +105,7 @@ func (a *Accounts) drafted(account Account, sealed []byte, u AccountUpdate) (dra
 		given = u.SetupInformation
 	}
 	if u.Credentials != nil {
-		d.credentials = u.Credentials
+		d.credentials = d.connector.Replace(d.credentials, u.Credentials)
 		if d.sealed, err = sealCredentials(a.Sealer, account.ID, d.credentials); err != nil {
 			return d, err
 		}

@@ -65,7 +65,11 @@ func (p *Poller) poll(ctx context.Context, c *claim) (Result, error) {
 	c.beat = a.showProgress
 	defer p.Underway.begin(c.streamID, &a.seen)()
 	err := p.underLease(ctx, c, a.run)
-	if err != nil && ctx.Err() == nil && !errors.Is(err, errLeaseLost) {
+	switch {
+	case err == nil, errors.Is(err, errLeaseLost):
+	case ctx.Err() != nil:
+		err = context.Cause(ctx) // whatever a driver makes of a statement that is cut off
+	default:
 		err = a.fail(ctx, err)
 	}
 	if err == nil && a.result.Error == "" && a.account.checks > 0 {

@@ -118,8 +118,8 @@ func (a *app) accountUpdateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "update ACCOUNT_ID",
 		Short: "Change an account: what is given, the rest stays",
-		Long:  "Changes what is given. Credentials, where given, replace all of them; an empty\n--schedule returns to the next in precedence. New credentials and another base URL are\nchecked first, as account add does.",
-		Example: `  synthook account update ACCOUNT_ID --credential company=acme --credential-file api_key=./new-key
+		Long:  "Changes what is given. A credential takes the place of the one of its name, KEY= removes\nit, the others stay; giving those of another way to authenticate ends the former. An empty\n--schedule returns to the next in precedence. New credentials and another base URL are\nchecked first, as account add does.",
+		Example: `  synthook account update ACCOUNT_ID --credential-file api_key=./new-key
   synthook account update ACCOUNT_ID --schedule 30m`,
 		Args: arguments("ACCOUNT_ID"),
 	}
@@ -184,16 +184,29 @@ then the account, or the stream, is polled again. Exit status 0: everything can 
 }
 
 func (a *app) accountDeleteCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:     "delete ACCOUNT_ID",
 		Short:   "Delete an account and all that is known of its records",
-		Long:    "Deletes an account, its credentials and all that is known of its records, and sends\naccount.deleted. Can't be undone. Its past events stay in the log.",
-		Example: "  synthook account delete ACCOUNT_ID",
+		Long:    "Deletes an account, its credentials and all that is known of its records, and sends\naccount.deleted, when you have confirmed it. Can't be undone: connected again, it is listed\nfrom the beginning. Its past events stay in the log.",
+		Example: "  synthook account delete ACCOUNT_ID\n  synthook account delete ACCOUNT_ID --yes",
 		Args:    arguments("ACCOUNT_ID"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.remove(cmd, "deleted", "v1", "accounts", args[0])
-		},
 	}
+	yes := cmd.Flags().Bool("yes", false, "Confirm beforehand")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		path := []string{"v1", "accounts", args[0]}
+		if !*yes {
+			account, err := ask[api.Account](a, cmd, get(path...))
+			if err != nil {
+				return err
+			}
+			name := cmp.Or(account.OriginOwnerName, account.OriginOwnerID, account.ID)
+			if err := a.confirm("Delete the %s account of %s, with all that is known of its records?", account.Provider, plain(name)); err != nil {
+				return err
+			}
+		}
+		return a.remove(cmd, "deleted", path...)
+	}
+	return cmd
 }
 
 func (a *app) accountStateCommand(verb, short string) *cobra.Command {

@@ -140,7 +140,10 @@ func TestAccountCommands(t *testing.T) {
 		t.Errorf("check of wrong credentials: %+v", r)
 	}
 	i.ok("stream explain "+id+" employees", "synthook account update "+id+" --credential")
-	i.ok("account delete "+id, "deleted "+id)
+	if r := i.run("account", "delete", id); r.status != exitFailed || !strings.Contains(r.stderr, "not confirmed: nothing was changed") {
+		t.Errorf("deleted by nobody's word: %+v", r)
+	}
+	i.ok("account delete "+id+" --yes", "deleted "+id)
 	if r := i.run("account", "show", id); r.status != exitFailed || !strings.Contains(r.stderr, "not found") {
 		t.Errorf("show of a deleted one: %+v", r)
 	}

@@ -138,7 +138,7 @@ type NewAccount struct {
 	PageSize         int               `json:"page_size,omitempty" minimum:"0"`
 }
 
-// AccountUpdate changes what is present. Credentials, where given, replace all of them.
+// AccountUpdate changes what is present; of the credentials, too.
 type AccountUpdate struct {
 	BaseURL          *string           `json:"base_url,omitempty"`
 	Credentials      map[string]string `json:"credentials,omitempty"`
