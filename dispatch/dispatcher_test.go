@@ -200,6 +200,10 @@ func TestExhaustedEventIsDeadAndItsRecordGoesOn(t *testing.T) {
 		if err != nil || len(dead) != 1 || dead[0].EventID != ids[0] || dead[0].LastError != "status 400" {
 			t.Errorf("dead %+v, %v", dead, err)
 		}
+		parked, err := f.webhooks.Parked(t.Context(), project, w.ID, 10)
+		if err != nil || len(parked) != 1 || parked[0].State != DeliveryDead || parked[0].Event.UID != uid || parked[0].Attempts != 5 || parked[0].LastError != "status 400" || !parked[0].NextAt.IsZero() {
+			t.Errorf("parked %+v, %v", parked, err)
+		}
 		deliveries, err := f.webhooks.Deliveries(t.Context(), f.events()[0])
 		if err != nil || len(deliveries) != 1 || deliveries[0].State != DeliveryDead || len(deliveries[0].Attempts) != 5 {
 			t.Errorf("deliveries %+v, %v", deliveries, err)

@@ -158,6 +158,10 @@ func TestWithoutOrderNothingWaitsForARetry(t *testing.T) {
 		d, _ := f.dispatch(func(c *Config) { c.Schedule = []time.Duration{0, time.Hour} })
 		r.waitAccepted(t, 2)
 		eventually(t, "the first is retried", func() bool { got := f.get(w.ID); return got.Retrying == 1 && got.Backlog == 0 })
+		parked, err := f.webhooks.Parked(t.Context(), project, w.ID, 10)
+		if err != nil || len(parked) != 1 || parked[0].State != DeliveryRetrying || parked[0].Event.UID != first || parked[0].LastError != "status 400" || time.Until(parked[0].NextAt) < time.Minute {
+			t.Errorf("parked %+v, %v", parked, err)
+		}
 		// And it can be replayed like any other.
 		r.set(nil)
 		if _, err := f.webhooks.Replay(t.Context(), ReplayRequest{ProjectID: project, Through: f.events()[0].ID}); err != nil {

@@ -128,6 +128,7 @@ func TestWebhooksAreManaged(t *testing.T) {
 			"secret":  second(m.Secret(ctx, "other", all.ID)),
 			"test":    second(m.Test(ctx, "other", all.ID)),
 			"dead":    second(m.Dead(ctx, "other", all.ID, 0, 1)),
+			"parked":  second(m.Parked(ctx, "other", all.ID, 1)),
 			"replay":  second(m.Replay(ctx, ReplayRequest{ProjectID: "other", WebhookID: all.ID})),
 		} {
 			if !errors.Is(err, ErrNotFound) {

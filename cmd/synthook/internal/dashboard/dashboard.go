@@ -58,6 +58,7 @@ type Activity interface {
 // Deliveries tells of attempts, and what they sent.
 type Deliveries interface {
 	Recent(ctx context.Context, projectID, webhookID string, limit int) ([]dispatch.RecentAttempt, error)
+	Parked(ctx context.Context, projectID, webhookID string, limit int) ([]dispatch.Parked, error)
 	Sent(ctx context.Context, projectID, webhookID string, e dispatch.Event, at time.Time) (dispatch.Request, error)
 }
 
@@ -119,7 +120,7 @@ func New(c Config) (*Dashboard, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find templates: %w", err)
 	}
-	functions := template.FuncMap{"asset": func(name string) string { return names[name] }, "explain": explain.Attempt}
+	functions := template.FuncMap{"asset": func(name string) string { return names[name] }, "explain": explain.Attempt, "means": explain.Last, "said": explain.Said}
 	if d.renderer, err = frame.NewRenderer(templates, functions); err != nil {
 		return nil, err
 	}

@@ -136,16 +136,20 @@ func (d *Dashboard) reached(r *http.Request, page *eventsPage, through int64) er
 
 func (d *Dashboard) resend(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("event")
+	back := frame.Path("events", id)
+	if r.PostFormValue("from") == "webhook" {
+		back = frame.Path("webhooks", r.PostFormValue("webhook")) + "#undelivered"
+	}
 	result, err := client.Send[api.ReplayResult](r.Context(), d.API, http.MethodPost, "/v1/replays",
 		api.NewReplay{EventID: id, WebhookID: r.PostFormValue("webhook")})
 	if err != nil {
-		return d.after(w, r, frame.Path("events", id), "", err)
+		return d.after(w, r, back, "", err)
 	}
 	notice := frame.Notice{Tone: "ok", Text: "Sent again to " + frame.Plural(receivers(result.Replays), "webhook") + ", under the same webhook-id."}
 	if result.Events == 0 {
 		notice = frame.Notice{Tone: "warn", Text: "No enabled webhook subscribes to this event: nothing was sent."}
 	}
-	return d.done(w, r, frame.Path("events", id), notice)
+	return d.done(w, r, back, notice)
 }
 
 func receivers(replays []api.Replay) int {

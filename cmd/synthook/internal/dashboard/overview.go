@@ -25,7 +25,9 @@ type overviewPage struct {
 	Problems         []problem
 	More             bool // there are more problems than are shown
 	Webhooks         []api.Webhook
-	Backlog          int64
+	Elsewhere        bool  // there are more webhooks than are shown
+	Undelivered      int64 // events that wait, are retried or were given up
+	Retrying, Dead   int64 // of them
 	Day              day
 	Tail             []api.Event // newest first
 	After            int64       // the newest sequence of the tail
@@ -58,6 +60,7 @@ type day struct {
 
 const (
 	problemsShown = 8
+	webhooksShown = 50
 	tailShown     = 12
 )
 
@@ -70,13 +73,16 @@ func (d *Dashboard) overview(w http.ResponseWriter, r *http.Request) error {
 	if err := d.countStreams(ctx, page); err != nil {
 		return err
 	}
-	hooks, err := client.Get[api.Page[api.Webhook]](ctx, d.API, "/v1/webhooks?limit=100")
+	hooks, err := client.Get[api.Page[api.Webhook]](ctx, d.API, "/v1/webhooks?limit=1000")
 	if err != nil {
 		return err
 	}
 	page.Webhooks = hooks.Items
 	if err := d.findProblems(ctx, page); err != nil {
 		return err
+	}
+	if len(page.Webhooks) > webhooksShown {
+		page.Webhooks, page.Elsewhere = page.Webhooks[:webhooksShown], true
 	}
 	tail, err := client.Get[api.Page[api.Event]](ctx, d.API, fmt.Sprintf("/v1/events?limit=%d", tailShown))
 	if err != nil {
@@ -136,9 +142,8 @@ func (d *Dashboard) findProblems(ctx context.Context, page *overviewPage) error 
 			page.Problems = append(page.Problems, problem{"bad", "Account " + nameOf(a.OriginOwnerName, a.ID) + " is not polled", a.StateReason, frame.Path("accounts", a.ID)})
 		}
 	}
-	for _, h := range page.Webhooks {
-		page.Backlog += h.Backlog
-		page.Problems = append(page.Problems, webhookProblems(h)...)
+	if err := d.findWebhookProblems(ctx, page); err != nil {
+		return err
 	}
 	for _, state := range wanting[1:] { // the first is an account's
 		if len(page.wanting[state]) == 0 || len(page.Problems) > problemsShown {
@@ -161,19 +166,6 @@ func (d *Dashboard) findProblems(ctx context.Context, page *overviewPage) error 
 	}
 	if len(page.Problems) > problemsShown {
 		page.Problems, page.More = page.Problems[:problemsShown], true
-	}
-	return nil
-}
-
-func webhookProblems(h api.Webhook) []problem {
-	where := frame.Path("webhooks", h.ID)
-	switch {
-	case h.State == "down":
-		return []problem{{"bad", "Webhook " + h.URL + " is down", "Its endpoint does not take events: " + h.LastError + ". It is probed; what it misses is delivered when it is back.", where}}
-	case !h.Enabled && h.DisabledReason != "by its owner":
-		return []problem{{"bad", "Webhook " + h.URL + " was disabled", h.DisabledReason, where}}
-	case h.Dead > 0:
-		return []problem{{"warn", "Webhook " + h.URL + " refused " + frame.Plural(h.Dead, "event"), "They were retried for days and given up; a replay sends them again.", where}}
 	}
 	return nil
 }

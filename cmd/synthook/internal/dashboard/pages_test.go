@@ -15,6 +15,7 @@ func (w *world) lively(t testing.TB, then func()) map[string]string {
 	t.Helper()
 	hook := post[api.Webhook](t, w, "/v1/webhooks", api.NewWebhook{URL: w.consumer.URL + "/hooks?token=example", Events: []string{"*"}})
 	down := post[api.Webhook](t, w, "/v1/webhooks", api.NewWebhook{URL: "http://127.0.0.1:1/other", Events: []string{"hris_employees.*", "account.*"}})
+	refusing := post[api.Webhook](t, w, "/v1/webhooks", api.NewWebhook{URL: w.consumer.URL + "/refuses", Events: []string{"hris_employees.updated", "account.*"}})
 	acme, initech := w.connect(t, "Acme Ltd"), w.connect(t, "Initech")
 	held := w.quarantine(t)
 	post[api.Account](t, w, "/v1/accounts/"+initech.ID+"/pause", nil)
@@ -31,7 +32,7 @@ func (w *world) lively(t testing.TB, then func()) map[string]string {
 	post[api.APIKey](t, w, "/v1/projects/default/api-keys", api.NewAPIKey{Name: "continuous integration"})
 	servicetest.Eventually(t, "the events are delivered", func() bool {
 		page, err := client.Get[api.Page[api.Webhook]](t.Context(), w.Admin(""), "/v1/webhooks")
-		return err == nil && page.Items[0].Backlog == 0 && page.Items[1].LastError != ""
+		return err == nil && page.Items[0].Backlog == 0 && page.Items[1].LastError != "" && page.Items[2].Retrying > 3
 	})
 	if then != nil {
 		then()
@@ -49,7 +50,7 @@ func (w *world) lively(t testing.TB, then func()) map[string]string {
 		"overview": "/", "accounts": "/accounts", "account-add": "/accounts/new", "account-new": "/accounts/new/bamboohr", "account-generic": "/accounts/new/generic",
 		"account": "/accounts/" + acme.ID, "account-paused": "/accounts/" + initech.ID,
 		"streams": "/streams", "stream": "/accounts/" + acme.ID + "/streams/employees", "quarantine": "/accounts/" + held + "/streams/employees",
-		"webhooks": "/webhooks", "webhook-new": "/webhooks/new", "webhook": "/webhooks/" + hook.ID, "webhook-down": "/webhooks/" + down.ID,
+		"webhooks": "/webhooks", "webhook-new": "/webhooks/new", "webhook": "/webhooks/" + hook.ID, "webhook-down": "/webhooks/" + down.ID, "webhook-refusing": "/webhooks/" + refusing.ID,
 		"replay": "/webhooks/" + hook.ID + "/replay?event=hris_employees.*", "reconcile": "/webhooks/" + hook.ID + "/reconcile/" + handed.ID, "resync": "/webhooks/" + hook.ID + "/resync?record_type=employees", "events": "/events", "events-none": "/events?record=nobody",
 		"event": "/events/" + events.Items[0].ID, "providers": "/providers", "provider": "/providers/bamboohr", "settings": "/settings", "tune": "/tune?budget=200/h",
 		"wrong": "/events?event=hris_employes.created", "missing": "/accounts/nobody",

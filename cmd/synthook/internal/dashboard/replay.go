@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -20,6 +21,32 @@ type replayPlan struct {
 	Events       int64
 	Counted      bool
 	Wrong        form.Wrong
+}
+
+// preset is a replay that is often wanted.
+type preset struct{ Name, Where string }
+
+// Presets are replays that one needs to type nothing for.
+func (p *webhookPage) Presets() []preset { return presets(p.Webhook.ID, time.Now().UTC()) }
+
+func presets(webhook string, now time.Time) []preset {
+	const typed = "2006-01-02T15:04"
+	here := frame.Path("webhooks", webhook, "replay")
+	between := func(name string, since, until time.Time) preset {
+		q := url.Values{"since": {since.Format(typed)}}
+		if !until.IsZero() {
+			q.Set("until", until.Format(typed))
+		}
+		return preset{name, here + "?" + q.Encode() + "#replay"}
+	}
+	today := now.Truncate(24 * time.Hour)
+	return []preset{
+		between("the last hour", now.Add(-time.Hour), time.Time{}),
+		between("the last 24 hours", now.Add(-24*time.Hour), time.Time{}),
+		between("yesterday (UTC)", today.Add(-24*time.Hour), today),
+		{"what it never got", here + "?missed=1#replay"},
+		{"what was given up", here + "?dead=1#replay"},
+	}
 }
 
 // planReplay counts what a replay would send.

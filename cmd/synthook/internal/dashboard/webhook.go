@@ -21,6 +21,7 @@ type webhookPage struct {
 	URL      string // as it was typed
 	Replays  []api.Replay
 	Attempts []dispatch.RecentAttempt // newest first
+	Parked   []dispatch.Parked        // what it did not take
 	Test     *api.WebhookTest         // in the answer to its form
 	Secrets  secretsView
 	Plan     *replayPlan
@@ -80,6 +81,9 @@ func (d *Dashboard) webhookPage(w http.ResponseWriter, r *http.Request) (*webhoo
 	}
 	if page.Webhook.Backlog > 0 {
 		page.Refresh = 5
+	}
+	if err := d.findParked(ctx, page); err != nil {
+		return nil, err
 	}
 	page.Attempts, err = d.Config.Deliveries.Recent(ctx, page.Project, page.Webhook.ID, attemptsShown)
 	return page, err

@@ -135,6 +135,10 @@ func (c *consumer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if r.URL.Path == "/refuses" {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
 	if c.fail {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return

@@ -4,7 +4,11 @@
 // It owns the words alone: what follows from an outcome is decided in dispatch.
 package explain
 
-import "net/http"
+import (
+	"net/http"
+	"strconv"
+	"strings"
+)
 
 var classes = map[string]string{
 	"redirect":        "It answered with a redirect, which is never followed. Give the webhook the URL that it leads to.",
@@ -47,4 +51,21 @@ func Attempt(status int, class string) string {
 		return "It refused this event. It is sent again on the schedule of retries while others go on, and given up after three days."
 	}
 	return "An answer that is neither a success nor a known failure."
+}
+
+// Last explains the last error of a delivery or a webhook: a class, or "status 401".
+func Last(err string) string {
+	if status, ok := strings.CutPrefix(err, "status "); ok {
+		n, _ := strconv.Atoi(status)
+		return Attempt(n, "status")
+	}
+	return Attempt(0, err)
+}
+
+// Said is a last error as the end of a sentence: answered 401.
+func Said(err string) string {
+	if status, ok := strings.CutPrefix(err, "status "); ok {
+		return "answered " + status
+	}
+	return "gave no answer that counts (" + strings.ReplaceAll(err, "_", " ") + ")"
 }

@@ -36,3 +36,18 @@ func TestEveryFailureIsExplained(t *testing.T) {
 		t.Errorf("a success means %q", text)
 	}
 }
+
+// What is kept of the last error is explained as its attempt is.
+func TestLastError(t *testing.T) {
+	for err, want := range map[string]string{"status 401": Attempt(401, "status"), "timeout": Attempt(0, "timeout"), "": ""} {
+		if got := Last(err); got != want {
+			t.Errorf("%q means %q, want %q", err, got, want)
+		}
+	}
+	if got := Said("status 401"); got != "answered 401" {
+		t.Error(got)
+	}
+	if got := Said("refused_address"); got != "gave no answer that counts (refused address)" {
+		t.Error(got)
+	}
+}
