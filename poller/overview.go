@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -222,6 +223,17 @@ func (a *Accounts) Names(ctx context.Context, projectID string, ids []string) (m
 		names[id] = name
 	}
 	return names, rows.Err()
+}
+
+// CredentialNames are the names of the credentials that an account has, and nothing of
+// their values. ErrNotFound.
+func (a *Accounts) CredentialNames(ctx context.Context, projectID, id string) ([]string, error) {
+	_, sealed, err := a.read(ctx, projectID, id)
+	if err != nil {
+		return nil, err
+	}
+	credentials, err := openCredentials(a.Sealer, id, sealed)
+	return slices.Sorted(maps.Keys(credentials)), err
 }
 
 // AccountStates counts a project's accounts by state.

@@ -28,7 +28,9 @@ type Credential struct {
 	Name, Title, Description string
 	Secret                   bool // never shown again
 	Optional                 bool
-	Default                  string // used where the account gives none
+	Default                  string   // used where the account gives none
+	Group                    string   // what it is for; "": the account itself
+	Choices                  []string // its possible values; nil: any
 }
 
 // Way is one of several ways to authenticate. An account uses the one whose credentials it

@@ -24,8 +24,9 @@ type connectorFile struct {
 type pair struct{ key, value text }
 
 type credentialFile struct {
-	name, title, description, fallback text
-	secret, optional                   bool
+	name, title, description, group, fallback text
+	choices                                   []text
+	secret, optional                          bool
 }
 
 type limitsFile struct {
@@ -82,6 +83,8 @@ func credentialTable(d *decoder, c *credentialFile) (fields, []string) {
 		"name":        d.text(&c.name).doc("small letters, digits and _"),
 		"title":       d.text(&c.title).doc("what people read"),
 		"description": d.text(&c.description).doc("where to find it"),
+		"group":       d.text(&c.group).doc("what it is for: forms show those of a group together"),
+		"choices":     d.textList(&c.choices).doc("the values that it can have; default: any"),
 		"default":     d.scalar(&c.fallback).doc("its value where the account gives none"),
 		"secret":      d.boolean(&c.secret).doc("false: may be shown; default: true"),
 		"optional":    d.boolean(&c.optional).doc("true: the account may leave it out"),

@@ -127,9 +127,14 @@ func (d *decoder) credentials(c *Connector) {
 			}
 		}
 		names[name] = true
+		var choices []string
+		for _, choice := range f.choices {
+			choices = append(choices, choice.value)
+		}
 		c.Credentials = append(c.Credentials, Credential{
 			Name: name, Title: f.title.value, Description: f.description.value,
 			Secret: f.secret, Optional: f.optional || f.fallback.set, Default: f.fallback.value,
+			Group: f.group.value, Choices: choices,
 		})
 	}
 	d.ways(c, elsewhere)

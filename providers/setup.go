@@ -113,6 +113,9 @@ func (c *Connector) checkCredentials(t Target) (by *way, wrong []string) {
 			}
 			wrong = append(wrong, "missing credential "+name+title)
 		}
+		if value := t.Credentials[name]; value != "" && credential.Choices != nil && !slices.Contains(credential.Choices, value) {
+			wrong = append(wrong, fmt.Sprintf("unknown %s %q%s (credential %s)", name, value, nearest(value, credential.Choices, ": one of "+strings.Join(credential.Choices, ", ")), name))
+		}
 	}
 	control := func(r rune) bool { return r < ' ' || r == 0x7f }
 	for _, name := range slices.Sorted(maps.Keys(t.Credentials)) {

@@ -34,7 +34,7 @@ func (a *API) providerRoutes() {
 func ProviderOf(c *providers.Connector) Provider {
 	p := Provider{Name: c.Name, Title: c.Title, Category: c.Category, RecordTypes: orEmpty(c.RecordTypes()), Verified: c.Verified, BaseURL: c.BaseURL}
 	for _, v := range c.Credentials {
-		p.Credentials = append(p.Credentials, ProviderCredential{Name: v.Name, Title: v.Title, Description: v.Description, Secret: v.Secret, Optional: v.Optional})
+		p.Credentials = append(p.Credentials, ProviderCredential{Name: v.Name, Title: v.Title, Description: v.Description, Secret: v.Secret, Optional: v.Optional, Group: v.Group, Choices: v.Choices})
 	}
 	for _, w := range c.Ways {
 		p.Ways = append(p.Ways, ProviderWay{Name: w.Name, Title: w.Title, Verified: w.Verified, Credentials: orEmpty(w.Credentials)})

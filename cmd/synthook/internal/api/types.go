@@ -31,11 +31,13 @@ type Provider struct {
 
 // ProviderCredential is something an account has to give a connector.
 type ProviderCredential struct {
-	Name        string `json:"name"`
-	Title       string `json:"title,omitempty"`
-	Description string `json:"description,omitempty"`
-	Secret      bool   `json:"secret"`
-	Optional    bool   `json:"optional"`
+	Name        string   `json:"name"`
+	Title       string   `json:"title,omitempty"`
+	Description string   `json:"description,omitempty"`
+	Secret      bool     `json:"secret"`
+	Optional    bool     `json:"optional"`
+	Group       string   `json:"group,omitempty" doc:"What it is for."`
+	Choices     []string `json:"choices,omitempty" doc:"Its possible values; absent: any."`
 }
 
 // ProviderWay is one of several ways to authenticate.

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,6 +25,10 @@ type accountPage struct {
 	Open        string            // the form that was refused
 	Wrong       form.Wrong        // in the open form
 	Typed       map[string]string // in the open form
+	Nothing     string            // is listed, in the form of the credentials
+	Unchecked   bool              // ticked there: the provider is not asked first
+	Unproven    bool              // the provider was asked about them, and refused
+	Check       *api.AccountCheck // in the answer to its form
 }
 
 // Label is what the account is called by.
@@ -70,8 +75,12 @@ func (d *Dashboard) accountPage(w http.ResponseWriter, r *http.Request) (*accoun
 	if err != nil {
 		page.Provider = api.Provider{Name: page.Account.Provider, Title: page.Account.Provider}
 	}
+	has, err := d.Config.Accounts.CredentialNames(ctx, page.Project, page.Account.ID)
+	if err != nil {
+		return nil, err
+	}
 	for _, c := range page.Provider.Credentials {
-		page.Credentials = append(page.Credentials, credentialField{ProviderCredential: c, Value: page.Account.SetupInformation[c.Name]})
+		page.Credentials = append(page.Credentials, credentialField{ProviderCredential: c, Value: page.Account.SetupInformation[c.Name], Present: slices.Contains(has, c.Name)})
 	}
 	found, err := d.Config.Streams.Find(ctx, page.Project, poller.StreamFilter{AccountIDs: []string{page.Account.ID}, Limit: 1 << 20})
 	if err != nil {
@@ -99,6 +108,8 @@ func (d *Dashboard) changeAccount(w http.ResponseWriter, r *http.Request) error 
 		return d.after(w, r, here, "Resumed: its streams are polled now.", d.ask(r.Context(), http.MethodPost, "accounts", id, "resume"))
 	case "poll":
 		return d.pollAccount(w, r, id)
+	case "check":
+		return d.checkAccount(w, r, id)
 	case "credentials":
 		return d.replaceCredentials(w, r, id)
 	case "settings":
@@ -134,22 +145,6 @@ func (d *Dashboard) pollAccount(w http.ResponseWriter, r *http.Request, id strin
 		}
 	}
 	return d.done(w, r, frame.Path("accounts", id), frame.Notice{Tone: "ok", Text: "A poll of all its streams is requested."})
-}
-
-func (d *Dashboard) replaceCredentials(w http.ResponseWriter, r *http.Request, id string) error {
-	page, err := d.accountPage(w, r)
-	if err != nil {
-		return err
-	}
-	base := strings.TrimSpace(r.PostFormValue("base_url"))
-	update := api.AccountUpdate{BaseURL: &base, Credentials: readCredentials(r, page.Credentials)}
-	err = d.API.Do(r.Context(), http.MethodPatch, client.Path("v1", "accounts", id), update, nil)
-	if wrong, ok := form.Refused(err); ok {
-		page.Open, page.Wrong, page.Typed["base_url"] = "credentials", wrong, base
-		wrong["credentials"] = blameCredentials(wrong["credentials"], page.Credentials)
-		return d.again(w, r, "account", page)
-	}
-	return d.after(w, r, frame.Path("accounts", id), "Credentials replaced. All its streams are polled with them now.", err)
 }
 
 func (d *Dashboard) updateAccount(w http.ResponseWriter, r *http.Request, id string) error {

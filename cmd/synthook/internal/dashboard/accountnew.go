@@ -15,15 +15,17 @@ import (
 // accountForm is a new account as it was typed.
 type accountForm struct {
 	frame.Frame
-	Provider             api.Provider
-	Credentials          []credentialField
-	BaseURL              string
-	OwnerID, OwnerName   string
-	Schedule, Baseline   string
-	PageSize             string
-	RecordTypes          []string // chosen
-	Wrong                form.Wrong
-	SecretsAreTypedAgain bool
+	Provider           api.Provider
+	Credentials        []credentialField
+	BaseURL            string
+	OwnerID, OwnerName string
+	Schedule, Baseline string
+	PageSize           string
+	RecordTypes        []string // chosen
+	Wrong              form.Wrong
+	Nothing            string // is listed, and what to do about it
+	Unchecked          bool   // ticked: the provider is not asked first
+	Unproven           bool   // the provider was asked, and refused
 }
 
 // Chosen says whether a record type is ticked.
@@ -60,26 +62,46 @@ func (d *Dashboard) createAccount(w http.ResponseWriter, r *http.Request) error 
 	given := page.read(r)
 	if page.Wrong == nil {
 		var account api.Account
-		account, err = client.Send[api.Account](r.Context(), d.API, http.MethodPost, "/v1/accounts", given)
+		account, err = client.Send[api.Account](r.Context(), d.API, http.MethodPost, "/v1/accounts"+unchecked(page.Unchecked), given)
 		if err == nil {
 			return d.done(w, r, frame.Path("accounts", account.ID), added(account))
 		}
+		page.Unproven = ofProvider(err)
 		wrong, ok := form.Refused(err)
 		if !ok {
 			return err
 		}
 		page.Wrong = wrong
 	}
-	page.blame()
+	page.Nothing = blameCredentials(page.Wrong, page.Credentials)
 	return d.again(w, r, "account-new", page)
+}
+
+// unchecked is a query of a request that may be made without asking the provider first.
+func unchecked(yes bool) string {
+	if yes {
+		return "?check=false"
+	}
+	return ""
+}
+
+// SecretsAreTypedAgain says that the form lost a secret.
+func (f *accountForm) SecretsAreTypedAgain() bool { return lostSecret(f.Credentials) }
+
+func lostSecret(fields []credentialField) bool {
+	return slices.ContainsFunc(fields, func(c credentialField) bool { return c.Again })
 }
 
 // added tells of a new account, and of what the provider does not let it read.
 func added(account api.Account) frame.Notice {
-	text := "Account added. Its first listings have begun."
+	return notAll(account, "Account added. Its first listings have begun.")
+}
+
+// notAll adds to a text what the provider, which was asked, does not let the account read.
+func notAll(account api.Account, text string) frame.Notice {
 	for _, f := range account.Check {
 		if f.Result != poller.CheckOK {
-			return frame.Notice{Tone: "warn", Text: text + " Not so " + f.RecordType + ": " + f.Detail + "."}
+			return frame.Notice{Tone: "warn", Text: text + " Not so " + frame.Words(f.RecordType) + ": " + frame.Sentence(f.Detail)}
 		}
 	}
 	return frame.Notice{Tone: "ok", Text: text}
@@ -90,7 +112,7 @@ func (f *accountForm) read(r *http.Request) api.NewAccount {
 	text := func(name string) string { return strings.TrimSpace(r.PostFormValue(name)) }
 	f.BaseURL, f.OwnerID, f.OwnerName = text("base_url"), text("origin_owner_id"), text("origin_owner_name")
 	f.Schedule, f.Baseline, f.PageSize = text("schedule"), text("baseline"), text("page_size")
-	f.RecordTypes = r.PostForm["record_types"]
+	f.RecordTypes, f.Unchecked = r.PostForm["record_types"], text("unchecked") != ""
 	n := api.NewAccount{
 		Provider: f.Provider.Name, BaseURL: f.BaseURL, Credentials: readCredentials(r, f.Credentials),
 		OriginOwnerID: f.OwnerID, OriginOwnerName: f.OwnerName, Schedule: f.Schedule, Baseline: f.Baseline,
@@ -106,51 +128,4 @@ func (f *accountForm) read(r *http.Request) api.NewAccount {
 		f.Wrong = form.Wrong{"page_size": "must be a whole number"}
 	}
 	return n
-}
-
-// blame gives each credential what the refusal says of it, and keeps the rest for all.
-func (f *accountForm) blame() {
-	f.Wrong["credentials"] = blameCredentials(f.Wrong["credentials"], f.Credentials)
-	f.SecretsAreTypedAgain = slices.ContainsFunc(f.Credentials, func(c credentialField) bool { return c.Secret })
-}
-
-// readCredentials takes the credentials that were typed, and keeps in the fields those
-// that are no secret.
-func readCredentials(r *http.Request, fields []credentialField) map[string]string {
-	given := map[string]string{}
-	for i := range fields {
-		value := r.PostFormValue("credential." + fields[i].Name)
-		if !fields[i].Secret {
-			value = strings.TrimSpace(value)
-			fields[i].Value = value
-		}
-		if value != "" {
-			given[fields[i].Name] = value
-		}
-	}
-	return given
-}
-
-// blameCredentials puts the parts of a message that name a credential beside its field,
-// and returns the rest.
-func blameCredentials(message string, fields []credentialField) string {
-	if message == "" {
-		return ""
-	}
-	_, list, found := strings.Cut(message, ": ")
-	if !found || !strings.HasPrefix(message, "connector ") { // else it is what the provider said
-		return message
-	}
-	var rest []string
-parts:
-	for part := range strings.SplitSeq(list, "; ") {
-		for i := range fields {
-			if slices.Contains(strings.FieldsFunc(part, func(r rune) bool { return r == ' ' || r == '"' }), fields[i].Name) {
-				fields[i].Wrong = part
-				continue parts
-			}
-		}
-		rest = append(rest, part)
-	}
-	return strings.Join(rest, "; ")
 }

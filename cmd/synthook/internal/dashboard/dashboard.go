@@ -48,6 +48,7 @@ type Accounts interface {
 	AccountStates(ctx context.Context, projectID string) (map[string]int, error)
 	Find(ctx context.Context, projectID string, f poller.AccountFilter) ([]poller.Account, error)
 	Names(ctx context.Context, projectID string, ids []string) (map[string]string, error)
+	CredentialNames(ctx context.Context, projectID, id string) ([]string, error)
 }
 
 // Activity tells what happened of late.

@@ -14,7 +14,28 @@ type providersPage struct {
 	frame.Frame
 	Text      string
 	Choose    bool // for a new account
-	Providers []api.Provider
+	Providers []providerRow
+}
+
+// providerRow is a connector, and by what it is found beside what is shown of it.
+type providerRow struct {
+	api.Provider
+	Words string
+}
+
+// genericWords are what people look for who have an API that no connector is for.
+const genericWords = "custom generic other own my api http rest json internal self-made"
+
+// matches says that all words of a text stand in a row.
+func (p providerRow) matches(text string) bool {
+	all := strings.ToLower(strings.Join(append([]string{p.Title, p.Category, p.Words}, p.RecordTypes...), " "))
+	all += " " + strings.ReplaceAll(all, "_", " ")
+	for word := range strings.FieldsSeq(strings.ToLower(text)) {
+		if !strings.Contains(all, word) {
+			return false
+		}
+	}
+	return true
 }
 
 func (d *Dashboard) providers(w http.ResponseWriter, r *http.Request) error {
@@ -32,9 +53,12 @@ func (d *Dashboard) showProviders(w http.ResponseWriter, r *http.Request, page *
 		return err
 	}
 	for _, p := range all {
-		words := strings.ToLower(p.Name + " " + p.Title + " " + p.Category + " " + strings.Join(p.RecordTypes, " "))
-		if strings.Contains(words, strings.ToLower(page.Text)) {
-			page.Providers = append(page.Providers, p)
+		row := providerRow{Provider: p, Words: p.Name}
+		if p.Category == "generic" {
+			row.Words += " " + genericWords
+		}
+		if row.matches(page.Text) {
+			page.Providers = append(page.Providers, row)
 		}
 	}
 	return d.show(w, r, "providers", page)

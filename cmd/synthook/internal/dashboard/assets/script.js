@@ -99,7 +99,10 @@ if (tail && window.EventSource) {
 document.querySelectorAll("input[data-filter]").forEach((input) => {
   const list = document.getElementById(input.dataset.filter);
   input.addEventListener("input", () => {
-    const text = input.value.trim().toLowerCase();
-    for (const item of list.children) item.hidden = !item.textContent.toLowerCase().includes(text);
+    const words = input.value.toLowerCase().split(/\s+/);
+    for (const item of list.children) {
+      const all = ((item.dataset.words || "") + " " + item.textContent).toLowerCase();
+      item.hidden = !words.every((word) => all.includes(word));
+    }
   });
 });

@@ -170,9 +170,9 @@ func Tone(state string) string {
 	switch state {
 	case "ok", "active", "delivered", "done", "enabled":
 		return "ok"
-	case "late", "retrying", "quarantined", "suspected", "running":
+	case "late", "retrying", "quarantined", "suspected", "running", "throttled":
 		return "warn"
-	case "failing", "needs_attention", "dead", "down", "disabled", "failed":
+	case "failing", "needs_attention", "dead", "down", "disabled", "failed", "refused", "unreachable", "protocol":
 		return "bad"
 	}
 	return "calm"
