@@ -66,7 +66,12 @@ func (d *Dashboard) account(w http.ResponseWriter, r *http.Request) error {
 
 func (d *Dashboard) accountPage(w http.ResponseWriter, r *http.Request) (*accountPage, error) {
 	ctx, page := r.Context(), &accountPage{Typed: map[string]string{}}
-	var err error
+	// The streams are read first: an account that is newer than they are is no
+	// contradiction, for their states follow its own, and what they show is watched.
+	found, err := d.Config.Streams.Find(ctx, sessionOf(r).Project, poller.StreamFilter{AccountIDs: []string{r.PathValue("account")}, Limit: 1 << 20})
+	if err != nil {
+		return nil, err
+	}
 	if page.Account, err = client.Get[api.Account](ctx, d.API, client.Path("v1", "accounts", r.PathValue("account"))); err != nil {
 		return nil, err
 	}
@@ -82,20 +87,21 @@ func (d *Dashboard) accountPage(w http.ResponseWriter, r *http.Request) (*accoun
 	for _, c := range page.Provider.Credentials {
 		page.Credentials = append(page.Credentials, credentialField{ProviderCredential: c, Value: page.Account.SetupInformation[c.Name], Present: slices.Contains(has, c.Name)})
 	}
-	found, err := d.Config.Streams.Find(ctx, page.Project, poller.StreamFilter{AccountIDs: []string{page.Account.ID}, Limit: 1 << 20})
-	if err != nil {
-		return nil, err
-	}
 	for _, s := range found {
 		row := rowOf(s)
-		page.Streams = append(page.Streams, row)
+		page.Streams = append(page.Streams, row.of(page.Account))
 		page.Records += s.Records
 	}
-	var busy bool
-	if page.Mark, busy = markOf(page.Streams); busy {
-		page.Refresh = 2
-	}
+	page.follow()
 	return page, nil
+}
+
+// follow says when the page is to be looked at again.
+func (p *accountPage) follow() {
+	var busy bool
+	if p.Mark, busy = markOf(p.Streams); busy {
+		p.Refresh = 2
+	}
 }
 
 func (d *Dashboard) changeAccount(w http.ResponseWriter, r *http.Request) error {

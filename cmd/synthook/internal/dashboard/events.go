@@ -22,7 +22,8 @@ type eventsPage struct {
 	Field, Since, Until                  string
 	Names                                []string // to choose from
 	Events                               []api.Event
-	Next                                 string // URL of what is older
+	Owners                               map[string]string // of accounts, by id; one that is deleted has none
+	Next                                 string            // URL of what is older
 	Back                                 *time.Time
 	Partial                              bool // the search ended at Back, not at the log's beginning
 	Wrong                                form.Wrong
@@ -83,11 +84,26 @@ func (d *Dashboard) events(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		page.Wrong = wrong
+		if err := d.nameOwners(r, page); err != nil {
+			return err
+		}
 	}
 	if len(page.Wrong) > 0 {
 		return d.again(w, r, "events", page)
 	}
 	return d.show(w, r, "events", page)
+}
+
+// nameOwners finds the names of the accounts' owners.
+func (d *Dashboard) nameOwners(r *http.Request, page *eventsPage) (err error) {
+	var ids []string
+	for _, e := range page.Events {
+		if !slices.Contains(ids, e.AccountID) {
+			ids = append(ids, e.AccountID)
+		}
+	}
+	page.Owners, err = d.Config.Accounts.Names(r.Context(), page.Project, ids)
+	return err
 }
 
 // search looks through the log from its end, or from where the page before ended, window

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -32,7 +33,7 @@ type settingsPage struct {
 // scheduleRow is the project's interval of one record type.
 type scheduleRow struct {
 	RecordType, Schedule, Incremental string
-	Wrong                             string
+	Wrong, WrongIncremental           string
 }
 
 func (d *Dashboard) settings(w http.ResponseWriter, r *http.Request) error {
@@ -93,10 +94,13 @@ func (d *Dashboard) changeSettings(w http.ResponseWriter, r *http.Request) error
 		recordType, schedule := r.PostFormValue("record_type"), strings.TrimSpace(r.PostFormValue("schedule"))
 		set := api.RecordTypeSchedule{RecordType: recordType, Schedule: schedule}
 		if schedule != "" { // the other one goes with it
-			set.IncrementalSchedule = r.PostFormValue("incremental")
+			set.IncrementalSchedule = form.Text(r, "incremental")
 		}
 		err = d.API.Do(r.Context(), http.MethodPut, client.Path("v1", "schedules", recordType), set, nil)
 		notice.Text = "Interval of " + frame.Words(recordType) + " saved."
+		if schedule == "" && form.Text(r, "incremental") != "" {
+			notice = frame.Notice{Tone: "warn", Text: notice.Text + " There is none now, so there are no polls for changes alone either."}
+		}
 		action, text = "schedule."+recordType, schedule
 	case "projects":
 		var made api.Project
@@ -121,7 +125,7 @@ func (d *Dashboard) changeSettings(w http.ResponseWriter, r *http.Request) error
 		page.Open, page.Wrong, page.Typed[action] = action, wrong, text
 		for i, s := range page.Schedules {
 			if action == "schedule."+s.RecordType {
-				page.Schedules[i].Schedule, page.Schedules[i].Wrong = text, wrong["schedule"]
+				page.Schedules[i] = scheduleRow{s.RecordType, text, form.Text(r, "incremental"), cmp.Or(wrong["schedule"], wrong[""]), wrong["incremental_schedule"]}
 			}
 		}
 		return d.again(w, r, "settings", page)

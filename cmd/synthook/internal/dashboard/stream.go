@@ -117,6 +117,7 @@ func (d *Dashboard) streamPage(w http.ResponseWriter, r *http.Request) (*streamP
 	if page.Account, err = client.Get[api.Account](ctx, d.API, client.Path("v1", "accounts", s.AccountID)); err != nil {
 		return nil, err
 	}
+	page.Stream = page.Stream.of(page.Account)
 	query := fmt.Sprintf("/polls?limit=%d", pollsShown)
 	if before := r.URL.Query().Get("before"); before != "" {
 		query += "&cursor=" + urlEscape(before)

@@ -64,6 +64,29 @@ func (s streamRow) Busy() bool {
 	return polled && s.NextPollAt != nil && time.Until(*s.NextPollAt) < 0
 }
 
+// of makes a stream's state that of its account where the account is not polled, should
+// that have come about since the stream was read; a stream has it from its account anyway.
+func (s streamRow) of(account api.Account) streamRow {
+	switch account.State {
+	case poller.StatePaused:
+		s.State = poller.StreamPaused
+	case poller.StateNeedsAttention:
+		if s.State != poller.StreamPaused {
+			s.State = poller.StreamNeedsAttention
+		}
+		s.NextPollAt = account.NextCheckAt
+	}
+	return s
+}
+
+// Next is when the stream is polled next; nil: not before somebody does something.
+func (s streamRow) Next() *time.Time {
+	if s.State == poller.StreamPaused {
+		return nil
+	}
+	return s.NextPollAt
+}
+
 // Under says how far the poll under way is, "" where that is not known (yet).
 func (s streamRow) Under() string {
 	p := s.Progress

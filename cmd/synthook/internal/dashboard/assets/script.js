@@ -24,7 +24,7 @@ const renew = async (part) => {
   const busy = part.matches(":focus-within") && /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName);
   if (document.hidden || busy) return;
   try {
-    const answer = await fetch(location.href, { headers: { "X-Live": "1" } });
+    const answer = await fetch(part.dataset.page || location.href, { headers: { "X-Live": "1" } });
     if (!answer.ok || answer.redirected) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.getElementById(part.id);
