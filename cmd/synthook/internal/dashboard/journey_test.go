@@ -54,9 +54,11 @@ func (b *browser) journey(w *world) {
 	secret := b.addWebhook(w)
 	b.testEvent(w, secret)
 	b.interval()
+	b.attention(w)
 	b.follow()
 	b.decide(w)
 	b.replay(w)
+	b.refuse(w)
 	b.rotate(w, secret)
 
 	b.open("/settings")
@@ -74,16 +76,18 @@ func (b *browser) addAccount(w *world) {
 	b.press("BambooHR")
 	b.fill("base_url", w.sample)
 	b.fill("origin_owner_name", "Acme Ltd")
+	b.fill("credential.api_key", w.key)
 	b.fill("schedule", "often")
 	b.press("Add account")
 	b.see("Secrets have to be typed again")
+	b.see("Type it again: a secret is not kept in a form that was refused.")
 	b.see("expected an interval such as 15m")
 	if kept := get(b, "read the owner", chromedp.Value(chromedp.CSS(`#origin_owner_name`))); kept != "Acme Ltd" {
 		b.t.Errorf("the form kept %q", kept)
 	}
 	b.fill("schedule", "")
 	b.press("Add account")
-	b.see("give the credentials of exactly one way to authenticate")
+	b.see("Give the credentials of exactly one way to authenticate")
 	b.fill("credential.api_key", w.key)
 	b.press("Add account")
 	b.see("Account added")
@@ -137,6 +141,53 @@ func (b *browser) interval() {
 			b.t.Errorf("%s: every %s, want %s", s.RecordType, s.Schedule, want)
 		}
 	}
+}
+
+// attention sees an account lose its provider, all over its page at once, and mends it.
+func (b *browser) attention(w *world) {
+	b.t.Helper()
+	accounts, err := client.Get[api.Page[api.Account]](b.t.Context(), b.admin, "/v1/accounts")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	id := accounts.Items[0].ID
+	b.open("/accounts/" + id)
+	b.see("Acme Ltd active")
+	w.uncheckedKey(b.t, id, "no-longer-valid")
+	servicetest.Eventually(b.t, "the account needs attention", func() bool { return w.account(b.t, id).State == "needs_attention" })
+	if !b.scripts {
+		b.open("/accounts/" + id)
+	}
+	b.see("It is not polled: ")
+	if text := strings.Join(strings.Fields(b.text()), " "); !strings.Contains(text, "Acme Ltd needs attention") || !strings.Contains(text, "employees needs attention") || !strings.Contains(text, "Resume") {
+		b.t.Errorf("the page says two things at once:\n%s", text)
+	}
+	b.press("Check now")
+	b.see("What the provider says now")
+	b.press("Replace credentials")
+	b.fill("credential.api_key", w.key)
+	b.do("replace", chromedp.Click(chromedp.CSS(`#credentials button.primary`)))
+	b.see("Credentials replaced.")
+	b.see("Acme Ltd active")
+	b.press("Check now")
+	b.see("The provider gives every record type")
+}
+
+// refuse finds on the overview what a consumer does not take, and sends it again.
+func (b *browser) refuse(w *world) {
+	b.t.Helper()
+	w.consumer.set(func() { w.consumer.knows = []string{"another secret altogether"} })
+	w.connect(b.t, "Initech")
+	servicetest.Eventually(b.t, "the overview tells", func() bool {
+		b.open("/")
+		return strings.Contains(b.text(), "did not take 1 event")
+	})
+	b.press("Webhook " + w.consumer.URL + "/hooks did not take 1 event")
+	b.see("Not taken")
+	b.see("status 403")
+	w.consumer.set(func() { w.consumer.knows = nil })
+	b.do("retry", chromedp.Click(chromedp.CSS(`#undelivered form button`)))
+	b.see("Sent again to 1 webhook")
 }
 
 // follow watches a poll, page by page.
