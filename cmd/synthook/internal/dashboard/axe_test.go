@@ -29,6 +29,13 @@ func TestAccessible(t *testing.T) {
 	b.login(servicetest.AdminKey)
 	b.examine("overview without accounts", string(axe))
 	pages := w.lively(t, nil)
+	for name, reach := range b.refusals(pages) {
+		b.look(375, "light")
+		reach()
+		b.examine(name, string(axe))
+		b.look(1440, "dark")
+		b.examine(name+" in the dark", string(axe))
+	}
 	for _, name := range slices.Sorted(maps.Keys(pages)) {
 		for _, scheme := range []string{"light", "dark"} {
 			for _, width := range []int{1440, 375} {
@@ -40,6 +47,32 @@ func TestAccessible(t *testing.T) {
 				b.examine(fmt.Sprintf("%s at %d, %s", name, width, scheme), string(axe))
 			}
 		}
+	}
+}
+
+// refusals are pages that are only the answers to forms: how they are reached, by name.
+func (b *browser) refusals(pages map[string]string) map[string]func() {
+	submit := func(page string, form string, fields ...string) {
+		b.open(pages[page])
+		get(b, "unfold "+page, chromedp.Evaluate[bool](`document.querySelectorAll("details").forEach((d) => { d.open = true; }); true`))
+		for i := 0; i < len(fields); i += 2 {
+			b.fill(fields[i], fields[i+1])
+		}
+		b.do("send "+form, chromedp.Click(chromedp.CSS(form)))
+	}
+	return map[string]func(){
+		"account-refused": func() {
+			submit("account-generic", "main form button.primary", "base_url", "https://hr.example.com", "credential.header_value", "Bearer example")
+			b.see("missing credential paging")
+		},
+		"account-unproven": func() {
+			submit("account", "#credentials button.primary", "credential.api_key", "no-longer-valid")
+			b.see("Don't ask the provider first")
+		},
+		"account-checked": func() {
+			submit("account", `form[action$="/check"] button`)
+			b.see("One small page of each was asked for")
+		},
 	}
 }
 

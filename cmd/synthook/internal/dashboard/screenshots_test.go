@@ -45,6 +45,12 @@ func TestScreenshots(t *testing.T) {
 			}
 		}
 	}
+	for name, reach := range b.refusals(pages) {
+		reach()
+		for width, scheme := range map[int]string{375: "dark", 1440: "light"} {
+			b.shoot(name, width, scheme)
+		}
+	}
 	b.url = newWorld(t, migrationstest.SQLite(t)).URL()
 	b.login(servicetest.AdminKey)
 	b.look(1440, "light")

@@ -34,7 +34,7 @@ func (d *Dashboard) webhookProblem(ctx context.Context, project string, h api.We
 	where := frame.Path("webhooks", h.ID)
 	switch {
 	case h.State == "down":
-		return &problem{"bad", "Webhook " + h.URL + " is down", "Its endpoint does not take events: it " + explain.Said(h.LastError) + ". It is probed; what it misses is delivered when it is back.", where}, nil
+		return &problem{"bad", "Webhook " + h.URL + " is down", "Its endpoint does not take events: the last attempt " + explain.Said(h.LastError) + ". " + explain.Last(h.LastError) + " It is probed; what it misses is delivered when it is back.", where}, nil
 	case !h.Enabled && h.DisabledReason != "by its owner":
 		return &problem{"bad", "Webhook " + h.URL + " was disabled", frame.Sentence(h.DisabledReason), where}, nil
 	case h.Retrying+h.Dead > 0:
@@ -51,11 +51,11 @@ func (d *Dashboard) webhookProblem(ctx context.Context, project string, h api.We
 func refusals(h api.Webhook, parked []dispatch.Parked, where string) *problem {
 	p := &problem{Tone: "warn", What: "Webhook " + h.URL + " did not take " + frame.Plural(h.Retrying+h.Dead, "event"), Where: where}
 	if h.Retrying > 0 {
-		p.Why += frame.Number(h.Retrying) + " retried on the schedule. "
+		p.Why += frame.Number(h.Retrying) + " " + are(h.Retrying) + " sent again on the schedule of retries. "
 	}
 	if h.Dead > 0 {
 		p.Tone = "bad"
-		p.Why += frame.Number(h.Dead) + " given up after days of retries: a replay sends them again. "
+		p.Why += frame.Number(h.Dead) + " " + are(h.Dead) + " given up after days of retries: a replay sends them again. "
 	}
 	for _, one := range parked {
 		if one.LastError != "" {
@@ -64,6 +64,13 @@ func refusals(h api.Webhook, parked []dispatch.Parked, where string) *problem {
 		}
 	}
 	return p
+}
+
+func are(n int64) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }
 
 // parkedShown is how many events of a webhook are shown that are retried, and that were

@@ -21,7 +21,7 @@ func TestRefusedDeliveriesAreTold(t *testing.T) {
 		v.login(servicetest.AdminKey)
 		servicetest.Eventually(t, "the event is retried", func() bool { return w.webhook(t, hook.ID).Retrying == 1 })
 		v.get("/")
-		if v.expect(http.StatusOK, "1 thing needs attention", "Webhook "+w.consumer.URL+" did not take 1 event", "1 retried on the schedule", "It answered 403.", "Does it verify with this webhook&#39;s secret",
+		if v.expect(http.StatusOK, "1 thing needs attention", "Webhook "+w.consumer.URL+" did not take 1 event", "1 is sent again on the schedule of retries", "It answered 403.", "Does it verify with this webhook&#39;s secret",
 			`<a href="/webhooks/`+hook.ID+`#undelivered">`, `<dd><a href="/webhooks">1</a> <small>1 retried</small></dd>`); strings.Contains(v.body, "Everything is all right") {
 			t.Error("everything is said to be all right")
 		}

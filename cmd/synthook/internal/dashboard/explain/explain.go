@@ -67,5 +67,5 @@ func Said(err string) string {
 	if status, ok := strings.CutPrefix(err, "status "); ok {
 		return "answered " + status
 	}
-	return "gave no answer that counts (" + strings.ReplaceAll(err, "_", " ") + ")"
+	return "failed (" + strings.ReplaceAll(err, "_", " ") + ")"
 }

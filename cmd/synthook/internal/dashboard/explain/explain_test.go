@@ -47,7 +47,7 @@ func TestLastError(t *testing.T) {
 	if got := Said("status 401"); got != "answered 401" {
 		t.Error(got)
 	}
-	if got := Said("refused_address"); got != "gave no answer that counts (refused address)" {
+	if got := Said("refused_address"); got != "failed (refused address)" {
 		t.Error(got)
 	}
 }
