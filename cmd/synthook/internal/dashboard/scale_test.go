@@ -95,6 +95,9 @@ func fill(t *testing.T, location string, events int) (account string) {
 	}
 	run(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
 		INSERT INTO attempts (webhook_id, event_id, attempted_at, duration_ms, status) SELECT 'wh_scale', 5 * i, `+at+`, 12, 204 FROM n`, events/5, now.Add(-20*time.Hour))
+	run(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+		INSERT INTO retries (webhook_id, event_id, record_key, state, attempts, due_at, last_error, created_at)
+		SELECT 'wh_scale', 7 * i, i, CASE WHEN i % 10 = 0 THEN 'dead' ELSE 'pending' END, 3, $1, 'status 401', $2 FROM n`, now.Add(10*time.Hour), now)
 	log := func(yield func(hashstore.Event) bool) {
 		for i := range events {
 			e := hashstore.Event{
