@@ -63,7 +63,7 @@ category: hris
 verified: invented
 credentials: [{name: refresh_token}]
 auth:
-  token: {post: /token, form: {refresh_token: "${token.refresh}"}, refresh: "${cred.refresh_token}"}
+  token: {post: /token, form: {refresh_token: "${token.refresh}"}, refresh: "${cred.refresh_token}", base_url: api}
   header: {Authorization: "Bearer ${token}"}
 streams:
   employees: {request: {get: /people}, records: {id: id}, page: none}
@@ -89,14 +89,14 @@ func TestPollsRotateRefreshTokens(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
-			case q.URL.Path == "/people":
+			case q.URL.Path == "/tenant/people":
 				_, _ = w.Write([]byte(`[{"id":1}]`))
 			case q.FormValue("refresh_token") != latest:
 				w.WriteHeader(http.StatusBadRequest)
 			default:
 				given++
 				latest = "r" + strings.Repeat("x", given)
-				_, _ = w.Write([]byte(`{"access_token":"t","expires_in":0,"refresh_token":"` + latest + `"}`))
+				_, _ = w.Write([]byte(`{"access_token":"t","expires_in":0,"refresh_token":"` + latest + `","api":"http://` + q.Host + `/tenant"}`))
 			}
 		}))
 		defer server.Close()
@@ -117,6 +117,12 @@ func TestPollsRotateRefreshTokens(t *testing.T) {
 		}
 		if given != 2 {
 			t.Errorf("%d tokens for two polls, the first of which is over", given)
+		}
+		for range 2 { // the base URL that came with the token is kept with it
+			r.poller = r.newPoller()
+			if result := r.poll(account); !result.Complete || given != 3 {
+				t.Errorf("%d tokens: %+v", given, result)
+			}
 		}
 	})
 }

@@ -60,6 +60,9 @@ func (c *compiler) oneAuth(f *authFile) auth {
 		a.session = c.grant("session", f.session, shown...)
 		shown = append(shown, "session")
 	}
+	if f.token.baseURL.set && f.session.baseURL.set {
+		c.problem(f.session.baseURL, "token and session both have base_url: an account has one")
+	}
 	a.basic = c.basic(f.basic, shown...)
 	a.header, a.query = c.headers(f.header, shown...), c.params(f.query, shown...)
 	if f.certificate.certificate.set {
@@ -67,6 +70,11 @@ func (c *compiler) oneAuth(f *authFile) auth {
 		a.key = c.mandatory(f.certificate.key, c.template(f.certificate.key))
 	}
 	return a
+}
+
+// namesBase tells whether the account's base URL comes with its token or its session.
+func (a *auth) namesBase() bool {
+	return a.token != nil && a.token.baseURL.text != "" || a.session != nil && a.session.baseURL.text != ""
 }
 
 func (c *compiler) basic(f basicFile, extra ...string) *basicAuth {

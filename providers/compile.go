@@ -13,6 +13,7 @@ import (
 type plan struct {
 	ownBase, basePath template
 	auth              auth
+	headers           []param // of every request, but those for tokens and sessions
 	limits            limits
 	errors            errorRules
 	streams           []*stream
@@ -182,6 +183,7 @@ func (c *compiler) plan(by *way) *plan {
 		ownBase:  c.mandatory(f.base, c.template(f.base)),
 		basePath: c.mandatory(f.basePath, c.template(f.basePath)),
 		auth:     c.auth(by),
+		headers:  c.headers(f.headers),
 		limits:   limits{f.limits.Limits, textValues(f.limits.remaining), textValues(f.limits.reset)},
 		errors:   c.errorRules(f.errors),
 	}

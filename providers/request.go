@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -70,12 +71,7 @@ func (cl *Client) request(q *query, shows access) (*request, error) {
 		r.body, _ = q.call.body.append(nil, &q.values)
 		r.headers.Set("Content-Type", "application/json")
 	}
-	for _, p := range q.call.headers {
-		if name, value, ok := p.expand(values); ok {
-			r.headers.Set(name, value)
-		}
-	}
-	maps.Copy(r.headers, q.headers)
+	cl.setHeaders(r, q)
 	added := false
 	if q.grant == nil {
 		added = cl.authenticate(r, parameters, shows)
@@ -87,6 +83,21 @@ func (cl *Client) request(q *query, shows access) (*request, error) {
 	}
 	r.shown = cl.redact(r.url, known)
 	return r, nil
+}
+
+// setHeaders sets the headers of the connector, of the call and of the query, the latest of a name.
+// Tokens and sessions may be asked for elsewhere: the connector's don't go there.
+func (cl *Client) setHeaders(r *request, q *query) {
+	all := q.call.headers
+	if q.grant == nil {
+		all = slices.Concat(cl.headers, all)
+	}
+	for _, p := range all {
+		if name, value, ok := p.expand(q.values.lookup); ok {
+			r.headers.Set(name, value)
+		}
+	}
+	maps.Copy(r.headers, q.headers)
 }
 
 // target is a query's address without its own parameters. Nothing leads to another host

@@ -145,8 +145,7 @@ func (c *Connector) pathCredentials() []string {
 // hostSafe is what a credential may put into a base URL: nothing that moves the host.
 var hostSafe = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
-// baseURL is the account's own base URL or the connector's, with the connector's base
-// path unless the account's ends with it already.
+// baseURL is the account's own base URL or the connector's, with the base path.
 func (s *setup) baseURL(own string) (*url.URL, error) {
 	address := strings.TrimRight(own, "/")
 	if address == "" {
@@ -162,6 +161,12 @@ func (s *setup) baseURL(own string) (*url.URL, error) {
 		address, _ = s.ownBase.expand(s.lookup, nil)
 		address = strings.TrimRight(address, "/")
 	}
+	return s.withPath(address)
+}
+
+// withPath is a base URL, whoever names it, with the connector's base path unless it ends
+// with that already.
+func (s *setup) withPath(address string) (*url.URL, error) {
 	if suffix, _ := s.basePath.expand(s.lookup, url.PathEscape); !strings.HasSuffix(address, suffix) {
 		address += suffix
 	}

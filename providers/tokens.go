@@ -90,7 +90,7 @@ func (k *keeper) spent() int {
 // access is what requests show beside credentials.
 type access struct {
 	token, session string
-	base           *url.URL // the session's; nil: the account's own
+	base           *url.URL // that came with one of them; nil: the account's own
 }
 
 // access gives what is to be shown. refused is what the provider no longer takes.
@@ -132,8 +132,8 @@ func (cl *Client) access(ctx context.Context, refused access) (access, error) {
 // fresh reads what is kept; false when something of it is missing, over or refused.
 func (cl *Client) fresh(kept map[string]string, refused access) (access, bool) {
 	a := access{token: kept[keptToken], session: kept[keptSession]}
-	if base, err := parseBase(kept[keptBase]); err == nil {
-		a.base = base
+	if cl.auth.namesBase() {
+		a.base, _ = cl.withPath(kept[keptBase]) // read proved it
 	}
 	if cl.auth.session != nil { // the token only opens the session
 		return a, cl.auth.session.good(kept, refused.session)
@@ -144,7 +144,8 @@ func (cl *Client) fresh(kept map[string]string, refused access) (access, bool) {
 // good tells whether what the grant gave last can be shown.
 func (g *grant) good(kept map[string]string, refused string) bool {
 	until, err := time.Parse(time.RFC3339, kept[g.name+keptUntil])
-	return kept[g.name] != "" && kept[g.name] != refused && (err != nil || time.Now().Before(until))
+	return kept[g.name] != "" && kept[g.name] != refused && (err != nil || time.Now().Before(until)) &&
+		(g.baseURL.text == "" || kept[keptBase] != "") // what was kept may be older than the file
 }
 
 // renew asks for what is missing, over or refused: a new session with the token at hand,
@@ -233,7 +234,7 @@ func (g *grant) read(a answer, kept map[string]string) error {
 	address, _, _ := g.baseURL.scalar(a)
 	base, err := parseBase(strings.TrimRight(address, "/"))
 	if err != nil || base.Scheme != a.url.Scheme {
-		return protocol("the provider's login names no usable base URL at %s", g.baseURL.text)
+		return protocol("the provider's answer to the request for a %s names no usable base URL at %s", g.name, g.baseURL.text)
 	}
 	kept[keptBase] = base.String()
 	return nil
