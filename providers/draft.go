@@ -2,7 +2,8 @@ package providers
 
 import (
 	"fmt"
-	"maps"
+	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -20,17 +21,20 @@ var likely = []struct {
 	{"job_postings", []string{"jobpostings", "postings", "jobposts", "jobs", "jobopenings", "jobrequisitions", "positions", "vacancies", "offers"}},
 }
 
-var (
-	cursorNames = []string{"cursor", "after", "pagetoken", "pageafter", "nexttoken", "startingafter", "next", "offset"}
-	sizeNames   = []string{"limit", "perpage", "pagesize", "pagelimit", "count", "size", "take"}
-	sinceNames  = []string{"updatedafter", "updatedsince", "modifiedafter", "modifiedsince", "filterupdatedafter", "updatedat", "changedsince"}
-	moreNames   = []string{"hasmore", "more", "moredataavailable", "hasnext", "hasnextpage"}
-	totalNames  = []string{"total", "totalcount", "totalrecords", "totalelements", "totalitems"}
-	nextNames   = []string{"nextcursor", "nextpagetoken", "nextpage", "next", "nexturl", "nextlink", "cursor", "after", "endcursor", "nexttoken"}
-)
+// draft is a connector file in the making.
+type draft struct {
+	*openAPI
+	paths       map[string]any
+	names       map[string]string // path of a drafted list → name of its stream or helper list
+	lists       []string          // helper lists
+	credentials []string
+	security    []any    // what the drafted lists ask for
+	headers     []string // that they need
+}
 
 // Draft writes a connector file after a provider's OpenAPI 3 document. It is a beginning:
-// what the document doesn't tell stands in comments, and it has to be tried.
+// what the document doesn't tell stands in comments, and it has to be tried. Where no list
+// is found, the rest is drafted all the same.
 func Draft(name string, document []byte) (string, error) {
 	if !connectorName.MatchString(name) {
 		return "", fmt.Errorf("%q can't be a connector's name: small letters, digits, - and _", name)
@@ -39,202 +43,128 @@ func Draft(name string, document []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var streams strings.Builder
-	paths := o.at(o.root, "paths")
-	for _, l := range likely {
-		for _, path := range listPaths(paths, l.words) {
-			if s := o.draftStream(paths, path); s != "" {
-				streams.WriteString("  " + l.recordType + ":\n" + s)
-				break
+	d := &draft{openAPI: o, paths: o.at(o.root, "paths"), names: map[string]string{}}
+	if len(d.paths) == 0 {
+		return "", fmt.Errorf("read OpenAPI document: it has no paths")
+	}
+	streams := d.streams()
+	base, auth := d.base(), d.auth()
+	info := o.at(o.root, "info")
+	parts := []string{
+		"# Drafted from the provider's OpenAPI document. Check every line: the document may not be the API.\n",
+		fmt.Sprintf("name: %s\ntitle: %q\ncategory: %s\n", name, words(info, "title"), category(streams)),
+		fmt.Sprintf("verified: %q\n", "drafted from the provider's OpenAPI document "+words(info, "version")+", never tried"),
+		base,
+		section("credentials:", indent(d.credentials, "  - ")),
+		auth,
+		section("headers:", indent(d.headers, "  ")),
+		"# limits: {requests: 10, per: 1s} # what the provider's documentation says of rate limits\n",
+		section("lists:", strings.Join(d.lists, "")),
+		streams,
+	}
+	return strings.Join(parts, ""), nil
+}
+
+// section is a key of the file with what is below it, where there is any.
+func section(key, below string) string {
+	if below == "" {
+		return ""
+	}
+	return key + "\n" + below
+}
+
+// streams writes a stream for each record type that the document seems to have. Lists that
+// are one for all are preferred to those below another.
+func (d *draft) streams() string {
+	written := map[string]string{}
+	for _, nested := range []bool{false, true} {
+		for _, l := range likely {
+			if written[l.recordType] != "" {
+				continue
+			}
+			for _, e := range d.endpoints(l.words) {
+				if len(e.holes) > 0 != nested {
+					continue
+				}
+				if s := d.list(e, l.recordType, true); s != "" {
+					written[l.recordType] = s
+					break
+				}
 			}
 		}
 	}
-	if streams.Len() == 0 {
-		return "", fmt.Errorf("no list of employees, employments, candidates, applications, interviews or job postings is in the document: a list is a GET without {…} in its path, whose answer has an array of objects")
+	if len(written) == 0 {
+		return "# No list of employees, employments, candidates, applications, interviews or job postings was\n" +
+			"# found: a GET, or a POST to …/search or …/list, whose answer has an array of objects. Write them:\n" +
+			"#  employees:\n#    request: {get: /path, query: {limit: \"${page.size}\", cursor: \"${page.cursor}\"}}\n" +
+			"#    records: {path: data, id: id}\n#    page: {kind: cursor, next: meta.next, size: 100}\nstreams: {}\n"
 	}
-	info := o.at(o.root, "info")
-	d := fmt.Sprintf("# Drafted from the provider's OpenAPI document. Check every line: the document may not be the API.\nname: %s\ntitle: %q\ncategory: %s\nverified: %q\n",
-		name, words(info, "title"), category(streams.String()), "drafted from the provider's OpenAPI document "+words(info, "version")+", never tried")
-	return d + o.draftBase() + o.draftAuth() + "# limits: {requests: 10, per: 1s} # what the provider's documentation says of rate limits\nstreams:\n" + streams.String(), nil
+	var text strings.Builder
+	for _, l := range likely {
+		text.WriteString(section("  "+l.recordType+":", written[l.recordType]))
+	}
+	return "streams:\n" + text.String()
 }
 
 func category(streams string) string {
-	if strings.Contains(streams, "  employees:\n") {
+	if strings.Contains(streams, "\n  employees:\n") {
 		return "hris"
 	}
 	return "ats"
 }
 
-// listPaths are the paths that end with one of some words, the likeliest and shortest first.
-func listPaths(paths map[string]any, of []string) []string {
-	var found []string
-	for _, word := range of {
-		var some []string
-		for path := range paths {
-			if squeeze(strings.TrimRight(path, "/")[strings.LastIndexByte(strings.TrimRight(path, "/"), '/')+1:]) == word && !strings.Contains(path, "{") {
-				some = append(some, path)
-			}
-		}
-		slices.SortFunc(some, func(a, b string) int {
-			return strings.Compare(fmt.Sprintf("%4d%s", len(a), a), fmt.Sprintf("%4d%s", len(b), b))
-		})
-		found = append(found, some...)
-	}
-	return found
-}
-
-func (o *openAPI) draftBase() string {
-	servers, _ := o.root["servers"].([]any)
-	if len(servers) > 0 {
-		if url := strings.TrimRight(words(o.object(servers[0]), "url"), "/"); !strings.Contains(url, "{") {
-			if _, err := parseBase(url); err == nil {
-				return "base_url: " + url + "\n"
-			}
-		}
-	}
-	return "# base_url: https://… # the document names none that is the same for all accounts\n"
-}
-
-func (o *openAPI) draftAuth() string {
-	schemes := o.at(o.root, "components", "securitySchemes")
-	for _, name := range slices.Sorted(maps.Keys(schemes)) {
-		s := o.object(schemes[name])
-		where := words(s, "name")
-		switch kind := words(s, "type") + " " + strings.ToLower(words(s, "scheme")) + words(s, "in"); kind {
-		case "http basic":
-			return "credentials:\n  - {name: username, title: User name}\n  - {name: password, title: Password, optional: true}\nauth:\n  basic: {username: \"${cred.username}\", password: \"${cred.password}\"}\n"
-		case "http bearer":
-			return "credentials:\n  - {name: token, title: Access token}\nauth:\n  header: {Authorization: \"Bearer ${cred.token}\"}\n"
-		case "apiKey header":
-			return fmt.Sprintf("credentials:\n  - {name: api_key, title: API key}\nauth:\n  header: {%q: \"${cred.api_key}\"}\n", where)
-		case "apiKey query":
-			return fmt.Sprintf("credentials:\n  - {name: api_key, title: API key}\nauth:\n  query: {%q: \"${cred.api_key}\"}\n", where)
-		}
-		if address := words(o.at(s, "flows", "clientCredentials"), "tokenUrl"); strings.HasPrefix(address, "https://") {
-			return "credentials:\n  - {name: client_id, title: Client id, secret: false}\n  - {name: client_secret, title: Client secret}\nauth:\n  token:\n    post: " + address +
-				"\n    form: {grant_type: client_credentials, client_id: \"${cred.client_id}\", client_secret: \"${cred.client_secret}\"}\n  header: {Authorization: \"Bearer ${token}\"}\n"
-		}
-	}
-	return "auth: none # the document names no way that this form knows\n"
-}
-
-// draftStream writes one list; "" where the operation is none.
-func (o *openAPI) draftStream(paths map[string]any, path string) string {
-	item := o.object(paths[path])
-	operation := o.at(item, "get")
-	schema, answer := o.answer(operation)
-	at, element, ok := o.records(schema, 3)
-	if !ok {
-		return ""
-	}
-	parameters := o.parameters(item, operation)
-	query, page := o.draftPage(parameters, schema, answer)
-	since := ""
-	if name := parameter(parameters, sinceNames); name != "" {
-		query = append(query, fmt.Sprintf("%q: ${since}", name))
-		since = "    since: {proven: false} # true when it is known to find every change\n"
-	}
-	s := "    request:\n      get: " + path + "\n"
-	if len(query) > 0 {
-		s += "      query:\n        " + strings.Join(query, "\n        ") + "\n"
-	}
-	s += "      # The widest filter belongs here: what is not listed looks deleted." + o.filters(parameters) + "\n"
-	id := o.property(element, []string{"id", "uuid", "guid", "key"}, nil)
-	note := ""
-	if id == "" {
-		id, note = "id", " # the document names no id"
-	}
-	if at != "" {
-		at = fmt.Sprintf("path: %q, ", at)
-	}
-	s += fmt.Sprintf("    records: {%sid: %q}%s\n    page: %s\n%s", at, id, note, page, since)
-	if one := o.onePath(paths, path); one != "" {
-		s += fmt.Sprintf("    record: {get: %q}\n", one)
-	}
-	return s
-}
-
-// filters names the parameters that may hide records.
-func (o *openAPI) filters(parameters map[string]map[string]any) string {
-	var found []string
-	for _, name := range slices.Sorted(maps.Keys(parameters)) {
-		if s := squeeze(name); strings.Contains(s, "status") || strings.Contains(s, "state") || strings.Contains(s, "include") || strings.Contains(s, "active") {
-			found = append(found, name)
-		}
-	}
-	if found == nil {
-		return ""
-	}
-	return " See: " + strings.Join(found, ", ")
-}
-
-// onePath is the path of one record of a list.
-func (o *openAPI) onePath(paths map[string]any, list string) string {
-	for _, path := range slices.Sorted(maps.Keys(paths)) {
-		rest, below := strings.CutPrefix(path, strings.TrimRight(list, "/")+"/{")
-		if rest = strings.TrimRight(rest, "/"); below && strings.HasSuffix(rest, "}") && !strings.Contains(rest, "/") && o.at(paths[path], "get") != nil {
-			return strings.TrimRight(list, "/") + "/${id}"
+// server is the document's base URL; "" where it has none that is whole.
+func (d *draft) server() string {
+	for _, s := range listOf(d.root, "servers") {
+		address := strings.TrimRight(words(d.object(s), "url"), "/")
+		if strings.Contains(address, "://") {
+			return address
 		}
 	}
 	return ""
 }
 
-func parameter(parameters map[string]map[string]any, names []string) string {
-	for _, name := range names {
-		for _, own := range slices.Sorted(maps.Keys(parameters)) {
-			if squeeze(own) == name {
-				return own
+var hole = regexp.MustCompile(`\{([^}]*)\}`)
+
+// base writes the base URL, with a credential for what the document leaves open in it.
+func (d *draft) base() string {
+	const none = "# base_url: https://… # the document names none that is the same for all accounts\n"
+	address := d.server()
+	if address == "" {
+		for _, s := range listOf(d.root, "servers") {
+			if path := strings.TrimRight(words(d.object(s), "url"), "/"); strings.HasPrefix(path, "/") && !strings.Contains(path, "{") {
+				return none + "base_path: " + path + "\n"
 			}
 		}
+		return none
 	}
-	return ""
+	var named []string
+	address = hole.ReplaceAllStringFunc(address, func(s string) string {
+		named = append(named, wordOf(s[1:len(s)-1]))
+		return "${cred." + named[len(named)-1] + "}"
+	})
+	if _, err := parseBase(hole.ReplaceAllString(strings.ReplaceAll(address, "$", ""), "x")); err != nil {
+		return none
+	}
+	for _, name := range named {
+		d.credential(fmt.Sprintf("{name: %s, title: %q, description: Part of the address., secret: false}", name, name))
+	}
+	return "base_url: " + address + "\n"
 }
 
-// draftPage writes how a list is paged, and the parameters that it needs.
-func (o *openAPI) draftPage(parameters map[string]map[string]any, schema, answer map[string]any) (query []string, page string) {
-	size := ""
-	if name := parameter(parameters, sizeNames); name != "" {
-		query = append(query, fmt.Sprintf("%q: ${page.size}", name))
-		size = ", size: 50 # the document names no largest size"
-		if most, ok := o.at(parameters[name], "schema")["maximum"]; ok {
-			size = fmt.Sprintf(", size: %v", most)
-		}
+// credential declares one, once.
+func (d *draft) credential(c string) {
+	name, _, _ := strings.Cut(c, ",")
+	if !slices.ContainsFunc(d.credentials, func(other string) bool { return strings.HasPrefix(other, name+",") }) {
+		d.credentials = append(d.credentials, c)
 	}
-	kind, end := "", ""
-	more := o.property(schema, moreNames, nil)
-	total := o.property(schema, totalNames, nil)
-	next := o.property(schema, nextNames, func(s map[string]any) bool { return words(s, "type") != "boolean" && words(s, "type") != "integer" })
-	switch {
-	case more != "":
-		end = fmt.Sprintf(", end: %q", more+" is false")
-	case total != "":
-		end = fmt.Sprintf(", end: total, total: %q", total)
-	default:
-		end = ", end: empty"
+}
+
+// relative resolves an address against the document's base URL.
+func (d *draft) relative(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	if base, wrong := url.Parse(d.server()); err == nil && wrong == nil && base.Host != "" {
+		u = base.ResolveReference(u)
 	}
-	cursor, number, offset := parameter(parameters, cursorNames), parameter(parameters, []string{"page", "pagenumber"}), parameter(parameters, []string{"offset", "skip", "start", "startat"})
-	switch {
-	case o.at(answer, "headers", "Link") != nil:
-		kind = "link"
-		end = ""
-	case cursor != "" && next != "":
-		query = append(query, fmt.Sprintf("%q: ${page.cursor}", cursor))
-		kind, end = "cursor", fmt.Sprintf(", next: %q", next)
-	case number != "":
-		query = append(query, fmt.Sprintf("%q: ${page.number}", number))
-		kind = "page"
-	case offset != "":
-		query = append(query, fmt.Sprintf("%q: ${page.offset}", offset))
-		kind = "offset"
-	case next != "":
-		kind, end = "url", fmt.Sprintf(", next: %q", next)
-	default:
-		return nil, "none # the document names no paging"
-	}
-	size, note, _ := strings.Cut(size, " #")
-	page = "{kind: " + kind + size + end + "}"
-	if note != "" {
-		page += " #" + note
-	}
-	return query, page
+	return u, err
 }

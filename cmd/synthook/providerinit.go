@@ -33,9 +33,9 @@ func (a *app) providerInitCommand() *cobra.Command {
 		Use:   "init NAME",
 		Short: "Draft a connector from a provider's OpenAPI document",
 		Long: `Drafts a connector file from a provider's OpenAPI 3 document, in JSON or YAML: base URL,
-authentication, and for each record type the list that looks like it, with its paging and
-the id of its records. What the document doesn't tell stands in comments. Read it, correct
-it, and try it with "synthook provider try".`,
+the ways to authenticate, and for each record type the list that looks like it, with its
+paging, its parent and the id of its records. What the document doesn't tell stands in
+comments. Read it, correct it, and try it with "synthook provider try".`,
 		Example: "  synthook provider init acme --openapi ./acme.json",
 		Args:    arguments("NAME"),
 	}
