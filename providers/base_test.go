@@ -125,3 +125,17 @@ streams:
 		}
 	}
 }
+
+// Records of the catalogue are asked for in the version that their list is of.
+func TestRecordsOfTheListsVersion(t *testing.T) {
+	const version = "application/vnd.api+json"
+	client := open(t, embedded(t, "pinpoint"), func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept") != version {
+			t.Errorf("asked for %s", r.Header.Get("Accept"))
+		}
+		reply(w, object{"data": object{"id": "1"}})
+	}, credentials("api_key", "k3y", "subdomain", "acme"))
+	if there, err := client.Exists(t.Context(), "candidates", "1"); !there || err != nil {
+		t.Errorf("%v, %v", there, err)
+	}
+}

@@ -195,6 +195,9 @@ func (c *compiler) plan(by *way) *plan {
 	if f.basePath.set && !strings.HasPrefix(f.basePath.value, "/") {
 		c.problem(f.basePath, "base_path begins with /")
 	}
+	if own := or(f.defaults.request.get, f.defaults.request.post); own.set {
+		c.problem(own, "a path in defaults is nobody's: each stream says its own get or post")
+	}
 	lists := map[string]*stream{}
 	for _, s := range f.lists {
 		if !s.broken {

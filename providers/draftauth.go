@@ -72,7 +72,7 @@ func (d *draft) with(ways []drafted, name string, s map[string]any) []drafted {
 			all = append(all, d.flows(w, d.at(s, "flows"))...)
 			continue
 		default:
-			w.note = "# The document also asks for " + name + ", which this form doesn't know."
+			w.note = "# The document also asks for " + comment(name) + ", which this form doesn't know."
 		}
 		all = append(all, w)
 	}

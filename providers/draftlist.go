@@ -40,7 +40,7 @@ func (d *draft) endpoints(of []string) []endpoint {
 func (d *draft) endpoint(path, method string) (endpoint, bool) {
 	item := d.object(d.paths[path])
 	operation := d.at(item, method)
-	if operation == nil || operation["deprecated"] == true {
+	if operation == nil || operation["deprecated"] == true || path != comment(path) {
 		return endpoint{}, false
 	}
 	e := endpoint{path: path, own: strings.TrimRight(path, "/"), post: method == "post", item: item, operation: operation}
@@ -188,8 +188,8 @@ func (d *draft) needsHeaders(e endpoint) {
 			if enum := listOf(schema, "enum"); value == nil && len(enum) == 1 {
 				value = enum[0]
 			}
-			if header := fmt.Sprintf("%s: %q", quoted(name), fmt.Sprint(value)); value != nil && !slices.Contains(d.headers, header) {
-				d.headers = append(d.headers, header)
+			if before := quoted(name) + ": "; value != nil && !slices.ContainsFunc(d.headers, func(other string) bool { return strings.HasPrefix(other, before) }) {
+				d.headers = append(d.headers, before+fmt.Sprintf("%q", fmt.Sprint(value)))
 			}
 		}
 	}
@@ -227,5 +227,5 @@ func filters(inputs []input) string {
 	if found == nil {
 		return ""
 	}
-	return " See: " + strings.Join(found, ", ")
+	return " See: " + comment(strings.Join(found, ", "))
 }

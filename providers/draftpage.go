@@ -126,5 +126,5 @@ func (o *openAPI) since(inputs []input, request *asked) string {
 	case words(in.schema, "format") == "date":
 		format = "format: date, "
 	}
-	return "    since: {" + format + "proven: false} # read how " + in.name + " is written; true when it is known to find every change\n"
+	return "    since: {" + format + "proven: false} # read how " + comment(in.name) + " is written; true when it is known to find every change\n"
 }

@@ -131,7 +131,7 @@ func (l located) write() string {
 		at = "path: " + quoted(l.path) + ", "
 	}
 	if l.note != "" {
-		note = " # " + l.note
+		note = " # " + comment(l.note)
 	}
 	return "    records: {" + at + "id: " + quoted(l.id) + "}" + note + "\n"
 }
@@ -172,7 +172,7 @@ func (one single) write(o *openAPI, l located) string {
 	}
 	for _, key := range slices.Sorted(maps.Keys(o.properties(l.element))) {
 		if squeeze(key) == squeeze(one.hole) && escapeKey(key) != l.id {
-			return fmt.Sprintf("    # record: {get: %q} # the document asks for it by %s, and the id is %s\n", one.path, key, l.id)
+			return fmt.Sprintf("    # record: {get: %q} # the document asks for it by %s, and the id is %s\n", one.path, comment(key), comment(l.id))
 		}
 	}
 	return fmt.Sprintf("    record: {get: %q}\n", one.path)

@@ -91,6 +91,12 @@ func TestDraftFindsItsWay(t *testing.T) {
 		"a helper list is called by no record type's name": {
 			`"/candidates": {"get": ` + answering(listing("data", id), "") + `}, "/old/candidates": {"get": ` + answering(listing("data", id), "") + `}, "/old/candidates/{id}/interviews": {"get": ` + answering(listing("data", id), "") + `}`,
 			"parent: {stream: candidates_list}", ""},
+		"names that are more than a line": {
+			`"/employees\nx: y": {"get": ` + answering(listing("data", id), "") + `}, "/hr/employees": {"get": ` + answering(listing("data", `"ad\nd: eId": {"type": "string"}, "bId": {"type": "string"}`), "") + `}`,
+			"# the document doesn't say which of its fields is the id: ad d: eId, bId\n", ""},
+		"two lists that need one header": {
+			`"/employees": {"get": ` + answering(listing("data", id), `, "parameters": [{"name": "V", "in": "header", "required": true, "schema": {"default": 1}}]`) + `}, "/jobs": {"get": ` + answering(listing("data", id), `, "parameters": [{"name": "V", "in": "header", "required": true, "schema": {"default": 2}}]`) + `}`,
+			"headers:\n  V: \"1\"\n", ""},
 		"no list at all": {
 			`"/pets": {"get": ` + answering(listing("data", id), "") + `}`, "streams: {}", "employees:\n    "},
 	} {
@@ -214,7 +220,7 @@ func TestDraftOfBaseURLs(t *testing.T) {
 		"/v2":                             "\nbase_path: /v2\n",
 		"{anywhere}":                      "\n# base_url:",
 	} {
-		draft, err := providers.Draft("acme", []byte(fmt.Sprintf(list, url)))
+		draft, err := providers.Draft("acme", fmt.Appendf(nil, list, url))
 		if err != nil || !strings.Contains(draft, want) {
 			t.Errorf("%s: want %q in\n%s%v", url, want, draft, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 var plainWord = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
@@ -15,6 +16,16 @@ func quoted(s string) string {
 		return fmt.Sprintf("%q", s)
 	}
 	return s
+}
+
+// comment is a text of the document's on one line.
+func comment(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.IsSpace(r) {
+			return ' '
+		}
+		return r
+	}, text)
 }
 
 // indent writes lines, each of which may be several, with something before each.

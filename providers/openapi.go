@@ -162,7 +162,7 @@ func (o *openAPI) inputs(item, operation map[string]any) []input {
 	for name, schema := range body {
 		found = append(found, input{name, o.object(schema), true})
 	}
-	slices.SortFunc(found, func(a, b input) int { return strings.Compare(a.name, b.name) })
+	slices.SortStableFunc(found, func(a, b input) int { return strings.Compare(a.name, b.name) })
 	return found
 }
 
