@@ -63,7 +63,7 @@ category: hris
 verified: invented
 credentials: [{name: refresh_token}]
 auth:
-  token: {post: /token, form: {refresh_token: "${token.refresh}"}, refresh: "${cred.refresh_token}", base_url: api}
+  token: {post: /token, form: {refresh_token: "${token.refresh}"}, refresh: "${cred.refresh_token}"}
   header: {Authorization: "Bearer ${token}"}
 streams:
   employees: {request: {get: /people}, records: {id: id}, page: none}
@@ -162,7 +162,7 @@ func TestTokensOfReplacedCredentials(t *testing.T) {
 func (r *rig) withRotating() {
 	r.t.Helper()
 	dir := r.t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "rotating.yaml"), []byte(rotating), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "rotating.yaml"), []byte(strings.Replace(rotating, "refresh: ", "base_url: api, refresh: ", 1)), 0o600); err != nil {
 		r.t.Fatal(err)
 	}
 	catalog, problems, err := providers.Load(dir)

@@ -183,8 +183,9 @@ func (cl *Client) ask(ctx context.Context, g *grant) error {
 	if err != nil {
 		return grantError(g, err)
 	}
-	if err := g.read(a, kept); err != nil {
-		return err
+	wrong := g.read(a, kept)
+	if wrong != nil && kept[keptRefresh] == cl.keeper.kept[keptRefresh] {
+		return wrong
 	}
 	// Even when the listing ends now: a refresh token that is lost can't be had again.
 	safe, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -193,7 +194,7 @@ func (cl *Client) ask(ctx context.Context, g *grant) error {
 		return fmt.Errorf("save the account's tokens: %w", err)
 	}
 	cl.keeper.kept = kept
-	return nil
+	return wrong
 }
 
 // withTokens are the values that a grant's request may use.
@@ -212,8 +213,14 @@ func (cl *Client) withTokens(g *grant, kept map[string]string) lookup {
 	}
 }
 
-// read takes what an answer gives.
+// read takes what an answer gives. With an error, that is the next refresh token at most:
+// the one before is spent.
 func (g *grant) read(a answer, kept map[string]string) error {
+	if g.rotating {
+		if next, ok, err := g.refreshed.scalar(a); err == nil && ok {
+			kept[keptRefresh] = next
+		}
+	}
 	secret, ok, err := g.secret.scalar(a)
 	if err != nil || !ok {
 		return protocol("the provider answers without a %s: the answer has no %s", g.name, g.secret.text)
@@ -223,17 +230,13 @@ func (g *grant) read(a answer, kept map[string]string) error {
 	if until, ok := g.until(a, time.Now()); ok {
 		kept[g.name+keptUntil] = until.UTC().Format(time.RFC3339)
 	}
-	if g.rotating {
-		if next, ok, err := g.refreshed.scalar(a); err == nil && ok {
-			kept[keptRefresh] = next
-		}
-	}
 	if g.baseURL.text == "" {
 		return nil
 	}
 	address, _, _ := g.baseURL.scalar(a)
 	base, err := parseBase(strings.TrimRight(address, "/"))
 	if err != nil || base.Scheme != a.url.Scheme {
+		delete(kept, g.name)
 		return protocol("the provider's answer to the request for a %s names no usable base URL at %s", g.name, g.baseURL.text)
 	}
 	kept[keptBase] = base.String()
