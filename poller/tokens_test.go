@@ -73,7 +73,7 @@ streams:
 // process, goes on with the one that came.
 func TestPollsRotateRefreshTokens(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
-		r.withRotating()
+		r.withRotating(strings.Replace(rotating, "refresh: ", "base_url: api, refresh: ", 1))
 		var mu sync.Mutex
 		latest, given := "r0", 0
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
@@ -158,11 +158,11 @@ func TestTokensOfReplacedCredentials(t *testing.T) {
 	})
 }
 
-// withRotating lets the rig have a provider whose refresh tokens are good once.
-func (r *rig) withRotating() {
+// withRotating lets the rig have a provider of such a file, whose refresh tokens are good once.
+func (r *rig) withRotating(file string) {
 	r.t.Helper()
 	dir := r.t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "rotating.yaml"), []byte(strings.Replace(rotating, "refresh: ", "base_url: api, refresh: ", 1)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "rotating.yaml"), []byte(file), 0o600); err != nil {
 		r.t.Fatal(err)
 	}
 	catalog, problems, err := providers.Load(dir)
