@@ -77,20 +77,23 @@ func TestBaseURLsThatAreNone(t *testing.T) {
 
 // A refresh token that was replaced is kept even where the answer is else no good.
 func TestRefreshTokensOutliveBadAnswers(t *testing.T) {
-	store, latest, sound := providers.NewTokens(), "first", false
+	store, latest, sound, over := providers.NewTokens(), "first", false, false
 	c := connector(t, "credentials: [{name: first}]\nauth:\n  token: {post: /token, form: {r: '${token.refresh}'}, refresh: '${cred.first}', base_url: api}\n  header: {A: '${token}'}\n"+employees(whole))
 	client := func() *providers.Client {
 		return open(t, c, func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path != "/token" {
+			switch {
+			case r.URL.Path != "/token" && over:
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			case r.URL.Path != "/token":
 				reply(w, object{"data": records([]string{"1"})})
 				return
-			}
-			if r.FormValue("r") != latest {
+			case r.FormValue("r") != latest:
 				w.WriteHeader(http.StatusBadRequest)
 				return
 			}
 			latest += "x"
-			answer := object{"access_token": "s3cret", "refresh_token": latest}
+			answer := object{"access_token": "s3cret" + latest, "refresh_token": latest}
 			if sound {
 				answer["api"] = testHost
 			}
@@ -103,6 +106,12 @@ func TestRefreshTokensOutliveBadAnswers(t *testing.T) {
 	if got := list(t.Context(), client(), "employees"); got.err != nil {
 		t.Error(got.err)
 	}
+	// Nor is a token taken for the base URL of another.
+	sound, over = false, true
+	_ = list(t.Context(), client(), "employees")
+	over = false
+	got = list(t.Context(), client(), "employees")
+	wantKind(t, got.err, providers.Protocol, "no usable base URL")
 }
 
 // The connector's headers are those of every request to the API, and of none for a token.

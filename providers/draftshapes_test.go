@@ -73,6 +73,9 @@ func TestDraftFindsItsWay(t *testing.T) {
 		"an offset is no cursor, and a URL is none": {
 			`"/employees": {"get": ` + answering(links(`"totalCount": {"type": "integer"}, `), offset) + `}`,
 			"page: {kind: offset, end: total, total: totalCount}", "cursor"},
+		"an offset is no cursor, whatever next is": {
+			`"/employees": {"get": ` + answering(`{"properties": {"total": {"type": "integer"}, "next": {"type": "string"}, "data": {"type": "array", "items": {"properties": {`+id+`}}}}}`, offset) + `}`,
+			"page: {kind: offset, end: total, total: total}", ""},
 		"a URL without a total is followed": {
 			`"/employees": {"get": ` + answering(links(""), offset) + `}`,
 			"page: {kind: url, next: links.next}", "Offset"},
