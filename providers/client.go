@@ -21,6 +21,7 @@ type Client struct {
 	budget    *Budget
 	keeper    *keeper
 	trace     func(Exchange)
+	review    *Review
 	userAgent string
 	maxWait   time.Duration
 	timeout   time.Duration
@@ -62,7 +63,7 @@ func newClient(s *setup, o Options) (*Client, error) {
 		o.Backoff = defaultBackoff
 	}
 	return &Client{
-		setup: s, http: &client, budget: o.Budget, trace: o.Trace,
+		setup: s, http: &client, budget: o.Budget, trace: o.Trace, review: o.Review,
 		userAgent: cmp.Or(o.UserAgent, "synthook"),
 		maxWait:   cmp.Or(o.MaxWait, defaultMaxWait),
 		timeout:   cmp.Or(o.Timeout, defaultTimeout),

@@ -113,6 +113,27 @@ func (c *compiler) lookup(variable string) (string, bool) {
 	return value, ok && value != ""
 }
 
+// setting names what decides a text: the key of the file, or the credential of an account.
+// One that takes its value from another by default gives way to that.
+func (c *compiler) setting(t text, key string) string {
+	names := credentialsIn(t)
+	if len(names) != 1 {
+		return key
+	}
+	for {
+		i := slices.IndexFunc(c.file.credentials, func(f credentialFile) bool { return f.name.value == names[0] })
+		if i < 0 {
+			break
+		}
+		other := credentialsIn(c.file.credentials[i].fallback)
+		if len(other) != 1 || c.values[other[0]] != c.values[names[0]] || other[0] == names[0] {
+			break
+		}
+		names = other
+	}
+	return "credential " + names[0]
+}
+
 // number reads a whole number; ok is false when it is absent or, as a problem, wrong.
 func (c *compiler) number(t text, least, most int) (value int, ok bool) {
 	word := c.word(t)

@@ -98,6 +98,7 @@ func (w *walk) next(ctx context.Context, s *sheet) (page Page, more bool, err er
 	if err != nil {
 		return page, false, err
 	}
+	w.cl.review.page(w, a, n, len(page.Records)+len(page.Deleted), more)
 	if w.stream.detail != nil {
 		if err = w.details(ctx, s, &page); err != nil {
 			page.Records = nil
