@@ -121,7 +121,7 @@ func (c *Catalog) CheckRecordType(name string) error {
 	if _, known := c.types[name]; known {
 		return nil
 	}
-	return fmt.Errorf("unknown record type %q%s", name, suggest(name, slices.Sorted(maps.Keys(c.types))))
+	return fmt.Errorf("unknown record type %q%s", name, unknownAmong(name, c.types, ""))
 }
 
 // EventNames lists every event that there can be: those of accounts, then those of the

@@ -124,6 +124,22 @@ func (cl *Client) Stream(recordType string) (StreamInfo, bool) {
 	return s.info, true
 }
 
+// PageSize is how many records of a type a page is asked for; 0: the provider decides.
+func (cl *Client) PageSize(recordType string) int {
+	s := cl.stream(recordType)
+	if s == nil {
+		return 0
+	}
+	return cl.pageSizeOf(s.paging)
+}
+
+func (cl *Client) pageSizeOf(p paging) int {
+	if cl.pageSize > 0 && p.size > 0 {
+		return min(cl.pageSize, p.maxSize)
+	}
+	return p.size
+}
+
 // on is the client in the name of a stream.
 func (cl *Client) on(recordType string) *Client {
 	one := *cl

@@ -181,6 +181,11 @@ func (c *compiler) source(t text) source {
 func (c *compiler) params(pairs []pair, extra ...string) []param {
 	var params []param
 	for _, p := range pairs {
+		for _, answers := range []string{"header:", "last:"} {
+			if strings.HasPrefix(p.value.value, answers) {
+				c.problem(p.value, "%q is sent as it stands: a request can't take anything of an answer, but for the next page's place", p.value.value)
+			}
+		}
 		params = append(params, param{c.template(p.key), c.template(p.value, extra...)})
 	}
 	return params

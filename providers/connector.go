@@ -67,6 +67,9 @@ type Target struct {
 	BaseURL     string // instead of the connector's own; "": that
 	Credentials map[string]string
 	PageSize    int // 0: the connector's; cut to the largest one that the provider takes
+	// TokenURL is where its token is asked for, wherever the connector asks: a mock, say.
+	// "": there.
+	TokenURL string
 }
 
 // Options are the surroundings of a client. The zero value works.

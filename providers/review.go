@@ -144,7 +144,7 @@ func (r *Review) page(w *walk, a answer, n, records int, more bool) {
 	}
 	if !more && l.signs == nil && !(p.end.signal == endNoNext && l.next.seen) {
 		if told := w.signs(a); told != "" {
-			l.signs = &Doubt{List: name, Text: fmt.Sprintf("the listing ends with page %d, after %d records, and the answer says that there are more: %s", w.pages, w.rows, told)}
+			l.signs = &Doubt{List: name, Text: fmt.Sprintf("the listing ends with page %d, and the answer says that there is more than the %d that came: %s", w.pages, w.rows, told)}
 		}
 	}
 }

@@ -48,10 +48,7 @@ var seed = maphash.MakeSeed()
 func newWalk(cl *Client, s *stream, c *call, v scope) *walk {
 	w := &walk{cl: cl, stream: s, call: c, scope: v, places: map[uint64]struct{}{}, total: -1}
 	p := s.paging
-	w.place = place{number: p.start, offset: p.start, cursor: p.first, size: p.size}
-	if cl.pageSize > 0 && p.size > 0 {
-		w.place.size = min(cl.pageSize, p.maxSize)
-	}
+	w.place = place{number: p.start, offset: p.start, cursor: p.first, size: cl.pageSizeOf(p)}
 	w.scope.paged = pagingKinds[p.kind].variable
 	if p.total.text != "" {
 		w.ids = map[uint64]struct{}{}
