@@ -239,3 +239,30 @@ func TestProviderFilesAndFolders(t *testing.T) {
 		t.Errorf("lint: %+v", r)
 	}
 }
+
+// A file that was put into the folder of a service that runs is no reason to be puzzled.
+func TestServiceTellsWhenConnectorsAreRead(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	i := install(t, "--connectors", folder)
+	if err := os.WriteFile(filepath.Join(folder, "mine.yaml"), []byte(ownConnector), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := i.run("account", "add", "--provider", "mine", "--credential", "token=x"); r.status != exitUsage || !strings.Contains(r.stderr, `unknown provider "mine"`) || !strings.Contains(r.stderr, "restart it") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// What * stands for is told where it is shown.
+func TestEventListTellsWhatHasNoName(t *testing.T) {
+	for fields, told := range map[string]bool{`"*"`: true, `"name"`: false} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`{"items":[{"id":"evt_1","event":"hris_employees.updated","changed_fields":[` + fields + `]}]}`))
+		}))
+		r := synthook(t, nil, "", "event", "list", "--server", server.URL, "--api-key", "k")
+		server.Close()
+		if r.status != exitOK || !strings.Contains(r.stdout, "evt_1") || strings.Contains(r.stderr, "CHANGED *: ") != told {
+			t.Errorf("%s: %+v", fields, r)
+		}
+	}
+}
