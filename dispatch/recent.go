@@ -16,13 +16,17 @@ type RecentAttempt struct {
 
 // lookBack are the times within which recent attempts are looked for, one after another
 // until there are enough: attempts are found by their age.
-var lookBack = []time.Duration{time.Minute, 15 * time.Minute, 4 * time.Hour, 48 * time.Hour}
+var lookBack = []time.Duration{time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour, 48 * time.Hour}
 
 // Recent returns a webhook's last attempts of two days, the newest first, at most limit.
 // ErrNotFound.
 func (m *Webhooks) Recent(ctx context.Context, projectID, webhookID string, limit int) ([]RecentAttempt, error) {
-	if _, err := m.Get(ctx, projectID, webhookID); err != nil {
+	w, err := m.Get(ctx, projectID, webhookID)
+	if err != nil {
 		return nil, err
+	}
+	if w.LastSuccessAt.IsZero() && w.LastError == "" && w.Retrying+w.Dead == 0 {
+		return nil, nil // nothing was ever tried: there is no need to look for it everywhere
 	}
 	var attempts []Attempt
 	ages := lookBack
@@ -66,11 +70,11 @@ func (m *Webhooks) attemptsSince(ctx context.Context, webhookID string, since ti
 		order = ` AND id > (SELECT max(id) - 50000 FROM attempts) ORDER BY id DESC`
 	}
 	rows, err := m.store.db.QueryContext(ctx, `
-		SELECT webhook_id, event_id, attempted_at, duration_ms, status, error, response_bytes
+		SELECT webhook_id, event_id, attempted_at, duration_ms, status, error, response_bytes, answer
 		FROM attempts WHERE webhook_id = $1 AND attempted_at >= $2`+order+` LIMIT $3`, webhookID, since, limit)
 	attempts, err := collect(rows, err, func(rows *sql.Rows) (a Attempt, err error) {
 		var ms int64
-		err = rows.Scan(&a.WebhookID, &a.EventID, &a.At, &ms, &a.Status, &a.Error, &a.ResponseBytes)
+		err = rows.Scan(&a.WebhookID, &a.EventID, &a.At, &ms, &a.Status, &a.Error, &a.ResponseBytes, &a.Answer)
 		a.Duration = time.Duration(ms) * time.Millisecond
 		return a, err
 	})

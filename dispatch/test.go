@@ -16,6 +16,7 @@ type TestOutcome struct {
 	Status    int // 0: no answer
 	Duration  time.Duration
 	Error     string // class; "" when delivered
+	Answer    string // its beginning, see KeptAnswer; it is kept nowhere
 }
 
 // Test sends one event to a webhook now, enabled or not: the first that it subscribes
@@ -34,11 +35,11 @@ func (m *Webhooks) Test(ctx context.Context, projectID, id string) (TestOutcome,
 }
 
 func (m *Webhooks) test(ctx context.Context, w Webhook, secrets []signingSecret) (TestOutcome, error) {
-	o := m.sender.post(ctx, target{url: w.URL, secrets: secrets}, testEvent(w.ProjectID, m.firstName(w.Events)))
+	o := m.sender.post(ctx, target{url: w.URL, secrets: secrets, keep: true}, testEvent(w.ProjectID, m.firstName(w.Events)))
 	if o.class == classCancelled {
 		return TestOutcome{}, ctx.Err()
 	}
-	return TestOutcome{Delivered: o.class == "", Status: o.status, Duration: o.duration, Error: o.class}, nil
+	return TestOutcome{Delivered: o.class == "", Status: o.status, Duration: o.duration, Error: o.class, Answer: o.answer}, nil
 }
 
 // firstName is the first event that the first pattern covers, one of a record if it

@@ -52,6 +52,7 @@ type Store struct {
 	db       *sql.DB
 	postgres bool
 	partSize int // how many records a part should have
+	sums     sums
 
 	lockTimeout string // how long an appender waits for the others
 }
@@ -59,7 +60,7 @@ type Store struct {
 // New returns the store of db, a PostgreSQL or SQLite database with the schema applied.
 func New(db *sql.DB) *Store {
 	_, postgres := db.Driver().(*stdlib.Driver)
-	return &Store{db: db, postgres: postgres, partSize: partSize, lockTimeout: "60s"}
+	return &Store{db: db, postgres: postgres, partSize: partSize, lockTimeout: "60s", sums: sums{block: sumBlock, spare: pruneBatch}}
 }
 
 // in follows a column: it is one of the numbers of a parameter, which list makes.

@@ -1,6 +1,7 @@
 package hashstore
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -19,7 +20,8 @@ type EventQuery struct {
 	Until                           time.Time // and before it
 	Names                           []string  // one of them fits: a name, "hris_employees.*", or "*"
 	AccountID, RecordType, RecordID string
-	Field                           string // changed in it, as far as that is known
+	Accounts, Providers             []string // one of them; nil: any
+	Field                           string   // changed in it, as far as that is known
 	PollID                          int64
 	Limit                           int
 	Descending                      bool // newest first; else oldest first
@@ -42,6 +44,14 @@ func (s *Store) Count(ctx context.Context, q EventQuery) (n int64, err error) {
 		err = s.each(ctx, q, func(*Event) bool { n++; return true })
 		return n, err
 	}
+	if q.addsUp() {
+		return s.countBlocks(ctx, q)
+	}
+	return s.countChunks(ctx, q)
+}
+
+// countChunks counts what q selects from the sizes of chunks.
+func (s *Store) countChunks(ctx context.Context, q EventQuery) (n int64, err error) {
 	var c condition
 	q.bound(&c)
 	if err := s.db.QueryRowContext(ctx, `SELECT CAST(coalesce(sum(`+q.clipped(&c)+`), 0) AS bigint) FROM event_chunks`+c.where(), c.args...).Scan(&n); err != nil {
@@ -61,7 +71,7 @@ func (s *Store) LastID(ctx context.Context) (int64, error) {
 
 // EventsByID returns those of the events that are in the log, ascending.
 func (s *Store) EventsByID(ctx context.Context, ids []int64) ([]Event, error) {
-	chunks, err := s.chunks(ctx, ` WHERE last_id IN (SELECT (SELECT min(last_id) FROM event_chunks WHERE last_id >= wanted.value)
+	chunks, err := s.chunks(ctx, "", ` WHERE last_id IN (SELECT (SELECT min(last_id) FROM event_chunks WHERE last_id >= wanted.value)
 		FROM `+s.each64("$1")+` AS wanted) ORDER BY last_id`, s.list(ids))
 	if err != nil {
 		return nil, err
@@ -69,7 +79,7 @@ func (s *Store) EventsByID(ctx context.Context, ids []int64) ([]Event, error) {
 	wanted := slices.Sorted(slices.Values(ids))
 	var events []Event
 	for _, c := range chunks {
-		for _, e := range c {
+		for _, e := range c.events {
 			if _, ok := slices.BinarySearch(wanted, e.ID); ok {
 				events = append(events, e)
 			}
@@ -138,16 +148,16 @@ const readAtOnce = 256
 func (s *Store) each(ctx context.Context, q EventQuery, visit func(*Event) bool) error {
 	for {
 		query, args, full := q.page()
-		chunks, err := s.chunks(ctx, query, args...)
+		chunks, err := s.chunks(ctx, q.RecordID, query, args...)
 		if err != nil {
 			return err
 		}
 		for _, c := range chunks {
 			if q.Descending {
-				slices.Reverse(c)
+				slices.Reverse(c.events)
 			}
-			for i := range c {
-				if q.selects(&c[i]) && !visit(&c[i]) {
+			for i := range c.events {
+				if e := &c.events[i]; q.selects(e) && !visit(e) {
 					return nil
 				}
 			}
@@ -155,14 +165,13 @@ func (s *Store) each(ctx context.Context, q EventQuery, visit func(*Event) bool)
 		if len(chunks) < full {
 			return nil
 		}
-		last := chunks[len(chunks)-1]
-		switch end := last[len(last)-1].ID; {
+		switch end := chunks[len(chunks)-1]; {
 		case !q.Descending:
-			q.After = end
-		case end == 1:
+			q.After = end.last
+		case end.first == 1:
 			return nil // the log's first event
 		default:
-			q.Through = end - 1
+			q.Through = end.first - 1
 		}
 	}
 }
@@ -220,6 +229,17 @@ func (c *condition) with(text string, value any) string {
 	return strings.ReplaceAll(text, "?", fmt.Sprintf("$%d", len(c.args)))
 }
 
+// among adds that a column is one of the values; where there are none, it may be any.
+func (c *condition) among(column string, values []string) {
+	names := make([]string, 0, len(values))
+	for _, v := range values {
+		names = append(names, c.with("?", v))
+	}
+	if len(names) > 0 {
+		c.all = append(c.all, column+" IN ("+strings.Join(names, ", ")+")")
+	}
+}
+
 func (c *condition) where() string {
 	if len(c.all) == 0 {
 		return ""
@@ -247,6 +267,8 @@ func (q *EventQuery) bound(c *condition) {
 	add(q.RecordType != "", "record_type = ?", q.RecordType)
 	add(q.PollID != 0, "poll_id = ?", q.PollID)
 	add(q.Field != "", "fields <> ?", "")
+	c.among("account_id", q.Accounts)
+	c.among("provider", q.Providers)
 	if len(q.Names) == 0 || slices.Contains(q.Names, "*") {
 		return
 	}
@@ -262,15 +284,23 @@ func (q *EventQuery) bound(c *condition) {
 	c.all = append(c.all, "("+strings.Join(names, " OR ")+")")
 }
 
-// chunks reads the chunks that rest selects, each with its events ascending.
-func (s *Store) chunks(ctx context.Context, rest string, args ...any) ([][]Event, error) {
+// readChunk is a chunk as it was read: its ids, and its events ascending.
+type readChunk struct {
+	first, last int64
+	events      []Event
+}
+
+// chunks reads the chunks that rest selects. Where a record is named, chunks that don't
+// hold it may come without their events.
+func (s *Store) chunks(ctx context.Context, record, rest string, args ...any) ([]readChunk, error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT last_id, size, salt, project_id, account_id, provider, name, record_type, occurred_at, poll_id,
 		fields, details, events FROM event_chunks`+rest, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
 	}
 	defer rows.Close()
-	var chunks [][]Event
+	var chunks []readChunk
+	stored := appendID(nil, record)
 	for rows.Next() {
 		var head Event
 		var size int
@@ -282,15 +312,19 @@ func (s *Store) chunks(ctx context.Context, rest string, args ...any) ([][]Event
 			&fields, &details, &blob); err != nil {
 			return nil, fmt.Errorf("read events: %w", err)
 		}
-		head.ID -= int64(size) - 1
+		c := readChunk{first: head.ID - int64(size) + 1, last: head.ID}
+		if record != "" && !bytes.Contains(blob, stored) {
+			chunks = append(chunks, c) // undecoded, which is most of the work
+			continue
+		}
+		head.ID = c.first
 		if head.PollID = poll.Int64; details != "" {
 			head.Details = json.RawMessage(details)
 		}
-		events, err := decodeChunk(head, size, salt, fields, blob)
-		if err != nil {
+		if c.events, err = decodeChunk(head, size, salt, fields, blob); err != nil {
 			return nil, fmt.Errorf("read events: %w", err)
 		}
-		chunks = append(chunks, events)
+		chunks = append(chunks, c)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("read events: %w", err)

@@ -37,9 +37,12 @@ type Account struct {
 	Baseline                string
 	PageSize                int // 0: the connector's own
 	State, StateReason      string
+	NextCheckAt             time.Time // of one that needs attention: when the provider is asked again; else zero
 	BlockedUntil            time.Time // the provider asked for silence until then; zero: it did not
 	RecordTypes             []string  // its streams
 	CreatedAt, UpdatedAt    time.Time
+
+	Check []Finding // what the provider answered; only where a method has just asked it
 }
 
 // NewAccount connects a provider account.
@@ -51,6 +54,8 @@ type NewAccount struct {
 	RecordTypes                                    []string          // nil: all that the connector serves
 	Schedule, Baseline                             string
 	PageSize                                       int
+
+	NoCheck bool // don't ask the provider first
 }
 
 // Accounts manages accounts, and tells of it: every change a user makes is an account
@@ -61,7 +66,11 @@ type Accounts struct{ *core }
 // NewAccounts returns the accounts of a database.
 func NewAccounts(c Config) *Accounts { return &Accounts{newCore(c)} }
 
-// Create connects an account; its streams are due at once.
+// Create connects an account; its streams are due at once. Before anything is written the
+// provider is asked for one small page of each list: where it refuses the credentials, is
+// not there at all, or no list can be read, nothing is, and the error is an *InvalidError
+// with a code. A list that alone is refused waits for attention, the others are polled. A
+// provider that is down or wants to be left alone is no reason against the account.
 func (a *Accounts) Create(ctx context.Context, projectID string, n NewAccount) (Account, error) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	account := Account{
@@ -87,21 +96,26 @@ func (a *Accounts) Create(ctx context.Context, projectID string, n NewAccount) (
 	if account.RecordTypes, err = chosen(connector, account.target(n.Credentials), n.RecordTypes); err != nil {
 		return Account{}, err
 	}
-	sealed, err := sealCredentials(a.Sealer, account.ID, n.Credentials)
-	if err != nil {
+	d := draft{account: account, connector: connector, credentials: n.Credentials, served: account.RecordTypes}
+	if d.sealed, err = sealCredentials(a.Sealer, account.ID, n.Credentials); err != nil {
 		return Account{}, err
 	}
-	err = a.change(ctx, account.ID, "created", func(tx *sql.Tx) (Account, error) {
-		return account, a.insert(ctx, tx, account, sealed)
-	})
-	if err != nil {
+	write := func(ctx context.Context, tokens []byte, found []Finding) error {
+		d := d
+		d.tokens, d.found = tokens, found
+		return a.change(ctx, account.ID, "created", func(tx *sql.Tx) (Account, error) {
+			return account, a.insert(ctx, tx, d)
+		})
+	}
+	if account.Check, err = a.checked(ctx, !n.NoCheck, write, func() (draft, error) { return d, nil }); err != nil {
 		return Account{}, err
 	}
 	a.woken()
 	return account, nil
 }
 
-func (a *Accounts) insert(ctx context.Context, tx *sql.Tx, account Account, sealed []byte) error {
+func (a *Accounts) insert(ctx context.Context, tx *sql.Tx, d draft) error {
+	account := d.account
 	var exists bool
 	if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM projects WHERE id = $1)`, account.ProjectID).Scan(&exists); err != nil {
 		return fmt.Errorf("find project: %w", err)
@@ -114,14 +128,17 @@ func (a *Accounts) insert(ctx context.Context, tx *sql.Tx, account Account, seal
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO accounts (id, project_id, provider, base_url, credentials, origin_owner_id, origin_owner_name,
-			origin_username, setup_information, schedule, baseline, page_size, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
-		account.ID, account.ProjectID, account.Provider, account.BaseURL, sealed, account.OriginOwnerID, account.OriginOwnerName,
-		account.OriginUsername, setup, account.Schedule, account.Baseline, account.PageSize, account.CreatedAt, account.UpdatedAt)
+			origin_username, setup_information, schedule, baseline, page_size, created_at, updated_at, tokens)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+		account.ID, account.ProjectID, account.Provider, account.BaseURL, d.sealed, account.OriginOwnerID, account.OriginOwnerName,
+		account.OriginUsername, setup, account.Schedule, account.Baseline, account.PageSize, account.CreatedAt, account.UpdatedAt, d.tokens)
 	if err != nil {
 		return fmt.Errorf("create account: %w", err)
 	}
-	return a.addStreams(ctx, tx, account.ID, account.RecordTypes)
+	if err := a.addStreams(ctx, tx, account.ID, account.RecordTypes); err != nil {
+		return err
+	}
+	return a.markRefused(ctx, tx, d)
 }
 
 func (a *Accounts) addStreams(ctx context.Context, tx *sql.Tx, accountID string, recordTypes []string) error {
@@ -178,13 +195,14 @@ func (a *Accounts) List(ctx context.Context, projectID, after string, limit int)
 }
 
 type queryer interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
 // selectAccounts reads accounts by id, a row a stream.
 func selectAccounts(ctx context.Context, db queryer, where string, args ...any) ([]Account, error) {
 	rows, err := db.QueryContext(ctx, `SELECT a.id, a.project_id, a.provider, a.base_url, a.origin_owner_id, a.origin_owner_name, a.origin_username,
-			a.setup_information, a.schedule, a.baseline, a.page_size, a.state, a.state_reason, a.blocked_until, a.created_at, a.updated_at,
+			a.setup_information, a.schedule, a.baseline, a.page_size, a.state, a.state_reason, a.next_check_at, a.blocked_until, a.created_at, a.updated_at,
 			coalesce(s.record_type, '') AS record_type
 		FROM accounts a LEFT JOIN streams s ON s.account_id = a.id
 		WHERE `+where+` ORDER BY a.id, s.id`, args...)
@@ -196,9 +214,9 @@ func selectAccounts(ctx context.Context, db queryer, where string, args ...any) 
 	for rows.Next() {
 		var a Account
 		var setup, recordType string
-		var blocked sql.NullTime
+		var blocked, check sql.NullTime
 		if err := rows.Scan(&a.ID, &a.ProjectID, &a.Provider, &a.BaseURL, &a.OriginOwnerID, &a.OriginOwnerName, &a.OriginUsername,
-			&setup, &a.Schedule, &a.Baseline, &a.PageSize, &a.State, &a.StateReason, &blocked, &a.CreatedAt, &a.UpdatedAt, &recordType); err != nil {
+			&setup, &a.Schedule, &a.Baseline, &a.PageSize, &a.State, &a.StateReason, &check, &blocked, &a.CreatedAt, &a.UpdatedAt, &recordType); err != nil {
 			return nil, fmt.Errorf("read accounts: %w", err)
 		}
 		if last := len(accounts) - 1; last >= 0 && accounts[last].ID == a.ID {
@@ -210,7 +228,7 @@ func selectAccounts(ctx context.Context, db queryer, where string, args ...any) 
 				return nil, fmt.Errorf("read setup information of account %s: %w", a.ID, err)
 			}
 		}
-		a.BlockedUntil = blocked.Time
+		a.NextCheckAt, a.BlockedUntil = check.Time, blocked.Time
 		if recordType != "" {
 			a.RecordTypes = []string{recordType}
 		}

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// AccountUpdate changes what is not nil. Credentials replace all the account has, and
-// SetupInformation all that was given.
+// AccountUpdate changes what is not nil. Of the credentials those that are given take the
+// place of the present ones, see [providers.Connector.Replace]; SetupInformation replaces
+// all that was given.
 type AccountUpdate struct {
 	BaseURL                                        *string
 	Credentials                                    map[string]string
@@ -18,6 +19,8 @@ type AccountUpdate struct {
 	SetupInformation                               map[string]string
 	Schedule, Baseline                             *string
 	PageSize                                       *int
+
+	NoCheck bool // write new credentials or another base URL without asking the provider
 }
 
 // reconnects says whether the account is read in another way from now on.
@@ -42,9 +45,10 @@ func (u AccountUpdate) apply(account *Account) {
 	}
 }
 
-// Update changes an account. New credentials or another base URL end its need for
-// attention, revoke its polls under way and make all its streams due; streams that the
-// account only has with them are added.
+// Update changes an account. New credentials or another base URL are checked before
+// anything is written, as Create does; they end its need for attention, revoke its polls
+// under way and make all its streams due; streams that the account only has with them are
+// added.
 func (a *Accounts) Update(ctx context.Context, projectID, id string, u AccountUpdate) (Account, error) {
 	if u.empty() {
 		return a.Get(ctx, projectID, id)
@@ -54,90 +58,134 @@ func (a *Accounts) Update(ctx context.Context, projectID, id string, u AccountUp
 			return Account{}, err
 		}
 	}
-	err := a.change(ctx, id, "updated", func(tx *sql.Tx) (Account, error) { return a.update(ctx, tx, projectID, id, u) })
+	write := func(ctx context.Context, tokens []byte, found []Finding) error {
+		return a.change(ctx, id, "updated", func(tx *sql.Tx) (Account, error) {
+			account, sealed, err := a.lock(ctx, tx, projectID, id)
+			if err != nil {
+				return Account{}, err
+			}
+			d, err := a.drafted(account, sealed, u)
+			if err != nil {
+				return Account{}, err
+			}
+			d.tokens, d.found = tokens, found
+			return d.account, a.update(ctx, tx, d, u)
+		})
+	}
+	found, err := a.checked(ctx, u.reconnects() && !u.NoCheck, write, func() (draft, error) {
+		account, sealed, err := a.read(ctx, projectID, id)
+		if err != nil {
+			return draft{}, err
+		}
+		return a.drafted(account, sealed, u)
+	})
 	if err != nil {
 		return Account{}, err
 	}
 	a.woken()
-	return a.Get(ctx, projectID, id)
+	account, err := a.Get(ctx, projectID, id)
+	account.Check = found
+	return account, err
 }
 
-func (a *Accounts) update(ctx context.Context, tx *sql.Tx, projectID, id string, u AccountUpdate) (Account, error) {
-	account, sealed, err := a.lock(ctx, tx, projectID, id)
-	if err != nil {
-		return Account{}, err
+// drafted is an account as it is to be.
+func (a *Accounts) drafted(account Account, sealed []byte, u AccountUpdate) (draft, error) {
+	d := draft{account: account, sealed: sealed, kept: u.Credentials == nil}
+	var err error
+	if d.connector, err = a.Catalog.Connector(account.Provider); err != nil {
+		return d, invalid("provider", "%s", err)
 	}
-	connector, err := a.Catalog.Connector(account.Provider)
-	if err != nil {
-		return Account{}, invalid("provider", "%s", err)
+	if d.credentials, err = openCredentials(a.Sealer, account.ID, sealed); err != nil {
+		return d, err
 	}
-	credentials, err := openCredentials(a.Sealer, id, sealed)
-	if err != nil {
-		return Account{}, err
-	}
-	before := connector.Serves(account.target(credentials))
-	u.apply(&account)
-	given := givenSetup(connector, account.SetupInformation)
+	before := d.connector.Serves(account.target(d.credentials))
+	u.apply(&d.account)
+	given := givenSetup(d.connector, account.SetupInformation)
 	if u.SetupInformation != nil {
 		given = u.SetupInformation
 	}
 	if u.Credentials != nil {
-		credentials = u.Credentials
-		if sealed, err = sealCredentials(a.Sealer, id, credentials); err != nil {
-			return Account{}, err
+		d.credentials = d.connector.Replace(d.credentials, u.Credentials)
+		if d.sealed, err = sealCredentials(a.Sealer, account.ID, d.credentials); err != nil {
+			return d, err
 		}
 	}
-	if err := a.check(connector, account, credentials, given); err != nil {
-		return Account{}, err
+	if err := a.check(d.connector, d.account, d.credentials, given); err != nil {
+		return d, err
 	}
-	account.SetupInformation = setupInformation(connector, credentials, given)
-	if u.reconnects() && account.State == StateNeedsAttention {
-		account.State, account.StateReason = StateActive, ""
+	d.account.SetupInformation = setupInformation(d.connector, d.credentials, given)
+	if u.reconnects() {
+		d.served = d.connector.Serves(d.account.target(d.credentials))
+		d.gained = slices.DeleteFunc(slices.Clone(d.served), func(t string) bool { return slices.Contains(before, t) })
 	}
-	if err := a.write(ctx, tx, account, sealed); err != nil {
-		return Account{}, err
+	return d, nil
+}
+
+func (a *Accounts) update(ctx context.Context, tx *sql.Tx, d draft, u AccountUpdate) error {
+	if u.reconnects() && d.account.State == StateNeedsAttention {
+		d.account.State, d.account.StateReason = StateActive, ""
+	}
+	if err := a.write(ctx, tx, d); err != nil {
+		return err
 	}
 	if u.reconnects() {
-		gained := slices.DeleteFunc(connector.Serves(account.target(credentials)), func(t string) bool { return slices.Contains(before, t) })
-		if err := a.addStreams(ctx, tx, id, gained); err != nil {
-			return Account{}, err
+		if err := a.addStreams(ctx, tx, d.account.ID, d.gained); err != nil {
+			return err
 		}
-		return account, a.revoke(ctx, tx, id)
+		if err := a.revoke(ctx, tx, d.account.ID); err != nil {
+			return err
+		}
+		return a.markRefused(ctx, tx, d)
 	}
 	if u.Schedule != nil {
-		return account, a.reschedule(ctx, tx, `a.id = $1`, id)
+		return a.reschedule(ctx, tx, `a.id = $1`, d.account.ID)
 	}
-	return account, nil
+	return nil
 }
 
 // lock reads an account and its sealed credentials, and keeps it from others till the
 // transaction ends.
 func (a *core) lock(ctx context.Context, tx *sql.Tx, projectID, id string) (Account, []byte, error) {
+	return readAccount(ctx, tx, a.forUpdate, projectID, id)
+}
+
+// read is lock without keeping anybody away.
+func (a *core) read(ctx context.Context, projectID, id string) (Account, []byte, error) {
+	return readAccount(ctx, a.DB, "", projectID, id)
+}
+
+func readAccount(ctx context.Context, db queryer, locking, projectID, id string) (Account, []byte, error) {
 	var sealed []byte
-	err := tx.QueryRowContext(ctx, `SELECT credentials FROM accounts WHERE project_id = $1 AND id = $2`+a.forUpdate, projectID, id).Scan(&sealed)
+	err := db.QueryRowContext(ctx, `SELECT credentials FROM accounts WHERE project_id = $1 AND id = $2`+locking, projectID, id).Scan(&sealed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Account{}, nil, notFound("account")
 	}
 	if err != nil {
-		return Account{}, nil, fmt.Errorf("lock account: %w", err)
+		return Account{}, nil, fmt.Errorf("read account: %w", err)
 	}
-	accounts, err := selectAccounts(ctx, tx, `a.id = $1`, id)
+	accounts, err := selectAccounts(ctx, db, `a.id = $1`, id)
 	if err != nil {
 		return Account{}, nil, err
+	}
+	if len(accounts) == 0 {
+		return Account{}, nil, notFound("account")
 	}
 	return accounts[0], sealed, nil
 }
 
-func (a *Accounts) write(ctx context.Context, tx *sql.Tx, account Account, sealed []byte) error {
+func (a *Accounts) write(ctx context.Context, tx *sql.Tx, d draft) error {
+	account := d.account
 	setup, err := encodeSetup(account.SetupInformation)
 	if err != nil {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE accounts SET base_url = $1, credentials = $2, origin_owner_id = $3, origin_owner_name = $4, origin_username = $5,
-			setup_information = $6, schedule = $7, baseline = $8, page_size = $9, state = $10, state_reason = $11, updated_at = $12
-		WHERE id = $13`,
-		account.BaseURL, sealed, account.OriginOwnerID, account.OriginOwnerName, account.OriginUsername,
-		setup, account.Schedule, account.Baseline, account.PageSize, account.State, account.StateReason, time.Now().UTC(), account.ID)
+			setup_information = $6, schedule = $7, baseline = $8, page_size = $9, state = $10, state_reason = $11, updated_at = $12,
+			next_check_at = CASE WHEN $10 = 'needs_attention' THEN next_check_at END, checks = CASE WHEN $10 = 'needs_attention' THEN checks ELSE 0 END,
+			tokens = coalesce($13, tokens)
+		WHERE id = $14`,
+		account.BaseURL, d.sealed, account.OriginOwnerID, account.OriginOwnerName, account.OriginUsername,
+		setup, account.Schedule, account.Baseline, account.PageSize, account.State, account.StateReason, time.Now().UTC(), d.tokens, account.ID)
 	if err != nil {
 		return fmt.Errorf("update account: %w", err)
 	}
@@ -146,7 +194,7 @@ func (a *Accounts) write(ctx context.Context, tx *sql.Tx, account Account, seale
 
 // revoke takes the account's streams from whoever polls them and makes them due.
 func (a *core) revoke(ctx context.Context, tx *sql.Tx, accountID string) error {
-	_, err := tx.ExecContext(ctx, `UPDATE streams SET fence = fence + 1, lease_owner = '', lease_until = NULL, next_poll_at = `+a.now+`, full_poll_at = NULL
+	_, err := tx.ExecContext(ctx, `UPDATE streams SET fence = fence + 1, lease_owner = '', lease_until = NULL, refusals = 0, next_poll_at = `+a.now+`, full_poll_at = NULL
 		WHERE account_id = $1`, accountID)
 	if err != nil {
 		return fmt.Errorf("revoke polls: %w", err)
@@ -186,7 +234,7 @@ func (a *Accounts) setState(ctx context.Context, projectID, id, state string) (A
 		if err != nil || account.State == state {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `UPDATE accounts SET state = $1, state_reason = '', updated_at = $2 WHERE id = $3`,
+		if _, err := tx.ExecContext(ctx, `UPDATE accounts SET state = $1, state_reason = '', next_check_at = NULL, checks = 0, updated_at = $2 WHERE id = $3`,
 			state, time.Now().UTC(), id); err != nil {
 			return fmt.Errorf("set account state: %w", err)
 		}

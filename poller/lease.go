@@ -30,6 +30,8 @@ type claim struct {
 	since      sql.NullTime // a listing of changes may ask from then on
 	validators []byte       // sealed
 	failures   int
+	refusals   int
+	attention  bool // the account needs it: whether it still does is asked first
 	doubted    bool
 	listing    bool                      // there is a row of a listing under way
 	beat       func(ctx context.Context) // runs after every renewal of the lease; nil: nothing does
@@ -42,6 +44,7 @@ type accountFacts struct {
 	pageSize                         int
 	blockedUntil                     sql.NullTime
 	updatedAt                        time.Time
+	checks                           int // in vain
 }
 
 // key names the stream in schedules and fingerprints.
@@ -64,13 +67,15 @@ func (p *Poller) adopt(ctx context.Context, orphaned *bool) error {
 }
 
 // claimDue takes the leases of up to limit streams that are due, longest waiting first.
-// An account never has more than PerAccount polls under way, over all processes.
+// An account never has more than PerAccount polls under way, over all processes. Of one
+// that needs attention, the longest waiting stream alone is claimed, when its check is due.
 func (p *Poller) claimDue(ctx context.Context, limit int) ([]*claim, error) {
 	if limit == 0 {
 		return nil, nil
 	}
 	now := p.now
-	return p.claim(ctx, `s.next_poll_at <= `+now+` AND NOT s.paused AND a.state = 'active'
+	return p.claim(ctx, `s.next_poll_at <= `+now+` AND NOT s.paused AND (a.state = 'active' OR (a.state = 'needs_attention' AND a.next_check_at <= `+now+`
+			AND NOT EXISTS (SELECT 1 FROM streams o WHERE o.account_id = s.account_id AND NOT o.paused AND (o.next_poll_at, o.id) < (s.next_poll_at, s.id))))
 		AND (s.lease_until IS NULL OR s.lease_until < `+now+`)
 		AND (a.blocked_until IS NULL OR a.blocked_until <= `+now+`)
 		AND (SELECT count(*) FROM streams o WHERE o.account_id = s.account_id AND (o.lease_until >= `+now+`
@@ -107,7 +112,7 @@ func (p *Poller) claim(ctx context.Context, where string, args ...any) ([]*claim
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	found := `SELECT s.id, s.fence + 1 AS fence, s.record_type, s.account_id, a.project_id, a.provider, a.base_url, a.credentials, p.hash_key,
-		a.page_size, a.blocked_until, a.updated_at, s.schedule, a.schedule AS account_schedule, coalesce(r.schedule, '') AS type_schedule,
+		a.page_size, a.blocked_until, a.updated_at, a.checks, a.state = 'needs_attention' AS attention, s.refusals, s.schedule, a.schedule AS account_schedule, coalesce(r.schedule, '') AS type_schedule,
 		CASE WHEN s.baseline = '' THEN a.baseline ELSE s.baseline END AS baseline, s.ignore_paths, s.changed_fields, s.digest_paths,
 		s.quarantine_percent, s.release_after, ` + incrementalInForce + `, s.next_poll_at, s.full_poll_at,
 		s.full_poll_at IS NULL OR s.full_poll_at <= ` + p.now + ` AS complete, s.since_at, s.validators, s.failures,
@@ -164,7 +169,7 @@ func scanClaims(rows *sql.Rows) ([]*claim, error) {
 		var ignore, digest string
 		var now int64
 		if err := rows.Scan(&c.streamID, &c.fence, &c.recordType, &a.id, &a.projectID, &a.provider, &a.baseURL, &a.credentials, &a.hashKey,
-			&a.pageSize, &a.blockedUntil, &a.updatedAt, &c.levels.stream, &c.levels.account, &c.levels.recordType,
+			&a.pageSize, &a.blockedUntil, &a.updatedAt, &a.checks, &c.attention, &c.refusals, &c.levels.stream, &c.levels.account, &c.levels.recordType,
 			&c.baseline, &ignore, &c.changedFields, &digest, &c.trust.percent, &c.trust.releaseAfter, &c.levels.incremental, &c.due, &c.full,
 			&c.complete, &c.since, &c.validators, &c.failures, &c.doubted, &c.listing, &now); err != nil {
 			return nil, fmt.Errorf("read claimed stream: %w", err)

@@ -3,7 +3,6 @@ package poller
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"time"
 
 	"github.com/synthook/synthook/providers"
@@ -32,59 +31,113 @@ type PollsSeen struct {
 
 // Observations returns what was seen of the streams of a project that are polled, since
 // a time or since their account exists. Those of an account come one after another.
+//
+// There may be very many: what streams have in common is read once, and what few have is
+// read of those.
 func (s *Streams) Observations(ctx context.Context, projectID string, since time.Time) ([]Observation, error) {
-	rows, err := s.DB.QueryContext(ctx, `SELECT s.account_id, s.record_type, a.provider, s.schedule, a.schedule, coalesce(r.schedule, ''),
-			s.incremental_schedule <> '' AS own, `+incrementalInForce+`, s.polls - s.incremental_polls, s.requests - s.incremental_requests, s.complete_ms,
-			s.incremental_polls, s.incremental_requests, s.incremental_ms, a.created_at, coalesce(c.updates, 0), coalesce(c.deletions, 0)
-		FROM streams s
-		JOIN accounts a ON a.id = s.account_id
-		LEFT JOIN record_type_schedules r ON r.project_id = a.project_id AND r.record_type = s.record_type
-		LEFT JOIN (SELECT p.stream_id, CAST(sum(p.created + p.updated) AS bigint) AS updates, CAST(sum(p.deleted) AS bigint) AS deletions FROM polls p
-			WHERE p.started_at >= $2 AND p.id > (SELECT min(f.id) FROM polls f WHERE f.stream_id = p.stream_id AND f.complete)
-			GROUP BY p.stream_id) c ON c.stream_id = s.id
-		WHERE a.project_id = $1 AND a.state = 'active' AND NOT s.paused ORDER BY s.account_id, s.record_type`, projectID, since.UTC())
-	if err != nil {
-		return nil, fmt.Errorf("read what polls have shown: %w", err)
+	o := observer{Streams: s, since: since, accounts: map[string]observedAccount{}, types: map[string]RecordTypeSchedule{}, parts: map[int64]observedPart{}, told: map[int64][2]int64{}}
+	if err := o.readCommon(ctx, projectID); err != nil {
+		return nil, err
 	}
-	defer rows.Close()
 	var all []Observation
-	for rows.Next() {
-		o, err := s.observation(rows, since)
-		if err != nil {
-			return nil, fmt.Errorf("read what polls have shown: %w", err)
+	return all, s.eachRow(ctx, "read what polls have shown", func(rows *sql.Rows) error {
+		var v Observation
+		var id int64
+		var own string
+		if err := rows.Scan(&id, &v.AccountID, &v.RecordType, &own, &v.Complete.Polls, &v.Complete.Requests, &v.Complete.Duration); err != nil {
+			return err
 		}
-		all = append(all, o)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read what polls have shown: %w", err)
-	}
-	return all, nil
+		if account, ok := o.accounts[v.AccountID]; ok { // else it is newer than what was read
+			o.complete(&v, id, own, account)
+			all = append(all, v)
+		}
+		return nil
+	}, `SELECT s.id, s.account_id, s.record_type, s.schedule, s.polls - s.incremental_polls, s.requests - s.incremental_requests, s.complete_ms
+		FROM streams s JOIN accounts a ON a.id = s.account_id
+		WHERE a.project_id = $1 AND a.state = 'active' AND NOT s.paused ORDER BY s.account_id, s.record_type`, projectID)
 }
 
-func (s *Streams) observation(rows *sql.Rows, since time.Time) (Observation, error) {
-	var o Observation
-	var own, account, recordType, incremental string
-	var created time.Time
-	all, part := &o.Complete, &o.Incremental
-	if err := rows.Scan(&o.AccountID, &o.RecordType, &o.Provider, &own, &account, &recordType, &o.IncrementalOwn, &incremental,
-		&all.Polls, &all.Requests, &all.Duration, &part.Polls, &part.Requests, &part.Duration, &created, &o.Updates, &o.Deletions); err != nil {
-		return o, err
+// observer has what is known of streams beside their own rows.
+type observer struct {
+	*Streams
+	since    time.Time
+	accounts map[string]observedAccount
+	types    map[string]RecordTypeSchedule
+	parts    map[int64]observedPart // of streams with polls that ask for changes only
+	told     map[int64][2]int64     // updates and deletions
+}
+
+type observedAccount struct {
+	provider, schedule string
+	created            time.Time
+}
+
+type observedPart struct {
+	PollsSeen
+	own string // schedule
+}
+
+func (o *observer) readCommon(ctx context.Context, projectID string) error {
+	types, err := o.Schedules(ctx, projectID)
+	if err != nil {
+		return err
 	}
-	all.Duration, part.Duration = all.Duration*time.Millisecond, part.Duration*time.Millisecond
-	o.Since = since
-	if created.After(since) {
-		o.Since = created
+	for _, t := range types {
+		o.types[t.RecordType] = t
 	}
-	if connector, err := s.Catalog.Connector(o.Provider); err == nil {
-		o.Limits = connector.Limits()
+	const what = "read what polls have shown"
+	if err := o.eachRow(ctx, what, func(rows *sql.Rows) error {
+		var id string
+		var a observedAccount
+		err := rows.Scan(&id, &a.provider, &a.schedule, &a.created)
+		o.accounts[id] = a
+		return err
+	}, `SELECT id, provider, schedule, created_at FROM accounts WHERE project_id = $1 AND state = 'active'`, projectID); err != nil {
+		return err
 	}
-	info := s.streamOf(o.Provider, o.RecordType)
-	o.Schedule, o.ScheduleFrom = s.schedules.inForce(own, account, recordType, info.Schedule)
-	if o.CanIncrement = info.Since; info.Since && incremental != "" {
-		fast := s.schedules.parse(incremental)
-		o.IncrementalSchedule = &fast
+	if err := o.eachRow(ctx, what, func(rows *sql.Rows) error {
+		var id int64
+		var p observedPart
+		err := rows.Scan(&id, &p.own, &p.Polls, &p.Requests, &p.Duration)
+		o.parts[id] = p
+		return err
+	}, `SELECT s.id, s.incremental_schedule, s.incremental_polls, s.incremental_requests, s.incremental_ms
+		FROM streams s JOIN accounts a ON a.id = s.account_id WHERE a.project_id = $1 AND (s.incremental_polls > 0 OR s.incremental_schedule <> '')`, projectID); err != nil {
+		return err
 	}
-	return o, nil
+	return o.eachRow(ctx, what, func(rows *sql.Rows) error {
+		var id int64
+		var told [2]int64
+		err := rows.Scan(&id, &told[0], &told[1])
+		o.told[id] = told
+		return err
+	}, `SELECT p.stream_id, CAST(sum(p.created + p.updated) AS bigint), CAST(sum(p.deleted) AS bigint)
+		FROM polls p JOIN streams s ON s.id = p.stream_id JOIN accounts a ON a.id = s.account_id
+		WHERE a.project_id = $1 AND p.started_at >= $2 AND p.id > (SELECT min(f.id) FROM polls f WHERE f.stream_id = p.stream_id AND f.complete)
+		GROUP BY p.stream_id`, projectID, o.since.UTC())
+}
+
+// complete adds to what stands in a stream's row, own being its schedule.
+func (o *observer) complete(v *Observation, id int64, own string, account observedAccount) {
+	part, told := o.parts[id], o.told[id]
+	v.Provider, v.Incremental, v.Updates, v.Deletions = account.provider, part.PollsSeen, told[0], told[1]
+	v.Complete.Duration, v.Incremental.Duration = v.Complete.Duration*time.Millisecond, v.Incremental.Duration*time.Millisecond
+	if v.Since = o.since; account.created.After(o.since) {
+		v.Since = account.created
+	}
+	if connector, err := o.Catalog.Connector(v.Provider); err == nil {
+		v.Limits = connector.Limits()
+	}
+	info, byType := o.streamOf(v.Provider, v.RecordType), o.types[v.RecordType]
+	v.Schedule, v.ScheduleFrom = o.schedules.inForce(own, account.schedule, byType.Schedule, info.Schedule)
+	incremental := part.own
+	if v.IncrementalOwn = incremental != ""; !v.IncrementalOwn && own == "" && account.schedule == "" { // as incrementalInForce
+		incremental = byType.IncrementalSchedule
+	}
+	if v.CanIncrement = info.Since; info.Since && incremental != "" {
+		fast := o.schedules.parse(incremental)
+		v.IncrementalSchedule = &fast
+	}
 }
 
 // FormatInterval writes an interval as a schedule: 1h30m.

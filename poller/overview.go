@@ -2,8 +2,10 @@ package poller
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -15,13 +17,22 @@ const StreamLate = "late"
 // lateAfter is how long after its time a poll may begin without being late.
 const lateAfter = time.Minute
 
-// TypeHealth is how the streams of one record type of a project are.
+// Health is how the streams of a project are.
+type Health struct {
+	Types   []TypeHealth       // by record type
+	Wanting map[string][]int64 // by state, or StreamLate: the first streams that need attention, at most wantingKept of each
+}
+
+// TypeHealth is how the streams of one record type are.
 type TypeHealth struct {
 	RecordType string
 	States     map[string]int // streams by state
 	Late       int            // of those that are ok or new: due, and not polled for a minute
 	Records    int64          // in the last complete listings
 }
+
+// wantingKept is as many as anybody looks at one by one.
+const wantingKept = 10
 
 // Streams is how many there are.
 func (h TypeHealth) Streams() int {
@@ -33,7 +44,7 @@ func (h TypeHealth) Streams() int {
 }
 
 // stateOf is Stream.State in SQL, of the streams s, accounts a and doubts d.
-const stateOf = `CASE WHEN s.paused OR a.state = 'paused' THEN 'paused' WHEN a.state = 'needs_attention' THEN 'needs_attention'
+const stateOf = `CASE WHEN s.paused OR a.state = 'paused' THEN 'paused' WHEN a.state = 'needs_attention' OR s.refusals > 0 THEN 'needs_attention'
 	WHEN length(d.quarantined) + length(d.stormed) > 0 THEN 'quarantined' WHEN s.failures > 0 THEN 'failing' WHEN s.last_complete_at IS NULL THEN 'new' ELSE 'ok' END`
 
 // isLate says in SQL that a stream that should be polled is not; parameter is lateAfter
@@ -42,44 +53,84 @@ func (k *core) isLate(parameter string) string {
 	return `(coalesce(s.next_poll_at < ` + k.after(parameter) + `, false) AND s.failures = 0 AND NOT s.paused AND a.state = 'active' AND coalesce(length(d.quarantined) + length(d.stormed), 0) = 0)`
 }
 
-// Health tells how a project's streams are, by record type.
-func (s *Streams) Health(ctx context.Context, projectID string) ([]TypeHealth, error) {
-	rows, err := s.DB.QueryContext(ctx, `SELECT record_type, state, late, count(*), sum(records) FROM (
-			SELECT s.record_type, `+stateOf+` AS state, `+s.isLate("$1")+` AS late, s.records
-			FROM accounts a JOIN streams s ON s.account_id = a.id LEFT JOIN doubts d ON d.stream_id = s.id
-			WHERE a.project_id = $2) AS streams
-		GROUP BY record_type, state, late ORDER BY record_type`, -lateAfter.Microseconds(), projectID)
-	if err != nil {
-		return nil, fmt.Errorf("sum up streams: %w", err)
+// Health tells how a project's streams are. Streams that are well are only counted, which
+// is most of the work saved: nearly all of them are.
+func (s *Streams) Health(ctx context.Context, projectID string) (Health, error) {
+	h := Health{Wanting: map[string][]int64{}}
+	types := map[string]*TypeHealth{}
+	err := s.eachRow(ctx, "sum up streams", func(rows *sql.Rows) error {
+		t := TypeHealth{States: map[string]int{}}
+		var streams int
+		err := rows.Scan(&t.RecordType, &streams, &t.Records)
+		t.States[StreamOK] = streams
+		h.Types = append(h.Types, t)
+		return err
+	}, `SELECT s.record_type, count(*), sum(s.records) FROM accounts a JOIN streams s ON s.account_id = a.id
+		WHERE a.project_id = $1 GROUP BY s.record_type ORDER BY s.record_type`, projectID)
+	for i := range h.Types {
+		types[h.Types[i].RecordType] = &h.Types[i]
 	}
-	defer rows.Close()
-	var all []TypeHealth
-	for rows.Next() {
+	if err != nil {
+		return h, err
+	}
+	return h, s.eachRow(ctx, "sum up streams", func(rows *sql.Rows) error {
+		var id int64
 		var recordType, state string
 		var late bool
-		var streams int
-		var records int64
-		if err := rows.Scan(&recordType, &state, &late, &streams, &records); err != nil {
-			return nil, fmt.Errorf("sum up streams: %w", err)
+		if err := rows.Scan(&id, &recordType, &state, &late); err != nil {
+			return err
 		}
-		if len(all) == 0 || all[len(all)-1].RecordType != recordType {
-			all = append(all, TypeHealth{RecordType: recordType, States: map[string]int{}})
+		if t := types[recordType]; t != nil { // else it is newer than the sums
+			t.States[StreamOK]--
+			t.States[state]++
+			if late {
+				t.Late++
+			}
 		}
-		h := &all[len(all)-1]
-		h.States[state] += streams
-		h.Records += records
-		if late {
-			h.Late += streams
+		h.want(id, state, late)
+		return nil
+	}, `SELECT s.id, s.record_type, `+stateOf+`, `+s.isLate("$1")+`
+		FROM accounts a JOIN streams s ON s.account_id = a.id LEFT JOIN doubts d ON d.stream_id = s.id
+		WHERE a.project_id = $2 AND (s.failures > 0 OR s.paused OR s.last_complete_at IS NULL OR s.next_poll_at < `+s.after("$1")+` OR a.state <> 'active' OR d.stream_id IS NOT NULL)
+		ORDER BY s.id`, -lateAfter.Microseconds(), projectID)
+}
+
+func (h *Health) want(id int64, state string, late bool) {
+	keep := func(state string) {
+		if len(h.Wanting[state]) < wantingKept {
+			h.Wanting[state] = append(h.Wanting[state], id)
+		}
+	}
+	switch state {
+	case StreamNeedsAttention, StreamQuarantined, StreamFailing:
+		keep(state)
+	}
+	if late {
+		keep(StreamLate)
+	}
+}
+
+// eachRow visits the rows of a query; what is being done stands before its errors.
+func (s *Streams) eachRow(ctx context.Context, what string, visit func(rows *sql.Rows) error, query string, args ...any) error {
+	rows, err := s.DB.QueryContext(ctx, query, args...)
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := visit(rows); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("sum up streams: %w", err)
+		return fmt.Errorf("%s: %w", what, err)
 	}
-	return all, nil
+	return nil
 }
 
 // StreamFilter selects streams of a project; an empty field selects all.
 type StreamFilter struct {
+	IDs                  []int64
 	States               []string // one of them, or StreamLate
 	RecordType, Provider string
 	AccountIDs           []string
@@ -98,6 +149,13 @@ func (s *Streams) Find(ctx context.Context, projectID string, f StreamFilter) ([
 			placeholders = append(placeholders, fmt.Sprintf("$%d", len(args)))
 		}
 		return column + ` IN (` + strings.Join(placeholders, ", ") + `)`
+	}
+	if len(f.IDs) > 0 {
+		var ids []string
+		for _, id := range f.IDs {
+			ids = append(ids, strconv.FormatInt(id, 10))
+		}
+		where = append(where, `s.id IN (`+strings.Join(ids, ", ")+`)`)
 	}
 	if len(f.States) > 0 {
 		chosen := among(stateOf, f.States)
@@ -136,6 +194,34 @@ func (a *Accounts) Find(ctx context.Context, projectID string, f AccountFilter) 
 			AND ($5 = '%%' OR lower(id) LIKE $5 ESCAPE '\' OR lower(origin_owner_id) LIKE $5 ESCAPE '\'
 				OR lower(origin_owner_name) LIKE $5 ESCAPE '\' OR lower(origin_username) LIKE $5 ESCAPE '\')
 			ORDER BY id LIMIT $6)`, projectID, f.After, f.Provider, f.State, pattern, f.Limit)
+}
+
+// Names are the names of the owners of some accounts of a project, by id; an account
+// without one is left out.
+func (a *Accounts) Names(ctx context.Context, projectID string, ids []string) (map[string]string, error) {
+	names := map[string]string{}
+	if len(ids) == 0 {
+		return names, nil
+	}
+	args, placeholders := []any{projectID}, []string{}
+	for _, id := range ids {
+		args = append(args, id)
+		placeholders = append(placeholders, fmt.Sprintf("$%d", len(args)))
+	}
+	rows, err := a.DB.QueryContext(ctx, `SELECT id, origin_owner_name FROM accounts
+		WHERE project_id = $1 AND origin_owner_name <> '' AND id IN (`+strings.Join(placeholders, ", ")+`)`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read names of accounts: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, name string
+		if err := rows.Scan(&id, &name); err != nil {
+			return nil, fmt.Errorf("read names of accounts: %w", err)
+		}
+		names[id] = name
+	}
+	return names, rows.Err()
 }
 
 // AccountStates counts a project's accounts by state.

@@ -46,14 +46,14 @@ func TestOverviewAgreesWithStreams(t *testing.T) {
 			states[s.State] = append(states[s.State], s.AccountID)
 		}
 		health, err := r.streams.Health(ctx, DefaultProject)
-		if err != nil || len(health) != 1 {
+		if err != nil || len(health.Types) != 1 {
 			t.Fatal(health, err)
 		}
 		counted := map[string]int{}
 		for state, ids := range states {
 			counted[state] = len(ids)
 		}
-		if h := health[0]; !maps.Equal(h.States, counted) || h.Late != 1 || h.RecordType != "employees" || h.Streams() != len(made) || h.Records != 3*int64(len(made)-1) {
+		if h := health.Types[0]; !maps.Equal(h.States, counted) || h.Late != 1 || h.RecordType != "employees" || h.Streams() != len(made) || h.Records != 3*int64(len(made)-1) {
 			t.Errorf("health %+v, want %v", h, counted)
 		}
 		find := func(f StreamFilter) (ids []string) {
@@ -73,11 +73,23 @@ func TestOverviewAgreesWithStreams(t *testing.T) {
 				t.Errorf("%s: found %v, want %v", state, found, ids)
 			}
 		}
+		for _, state := range []string{StreamNeedsAttention, StreamQuarantined, StreamFailing} {
+			if found := find(StreamFilter{IDs: health.Wanting[state]}); len(found) == 0 || !slices.Equal(found, states[state]) {
+				t.Errorf("%s: the streams that want attention are %v, want %v", state, found, states[state])
+			}
+		}
+		if found := find(StreamFilter{IDs: health.Wanting[StreamLate]}); len(health.Wanting) != 4 || !slices.Equal(found, []string{made["late"].ID}) {
+			t.Errorf("late: the streams that want attention are %v of %v", found, health.Wanting)
+		}
 		if found := find(StreamFilter{States: []string{StreamLate}}); !slices.Equal(found, []string{made["late"].ID}) {
 			t.Errorf("late: %v, want %s", found, made["late"].ID)
 		}
 		if found := find(StreamFilter{States: []string{StreamFailing, StreamLate}, RecordType: "employees", Provider: "generic", AccountIDs: []string{made["late"].ID, made["ok"].ID}}); !slices.Equal(found, []string{made["late"].ID}) {
 			t.Errorf("all filters: %v", found)
+		}
+		names, err := r.accounts.Names(ctx, DefaultProject, []string{made["ok"].ID, "nobody"})
+		if err != nil || !maps.Equal(names, map[string]string{made["ok"].ID: "Owner 100% ok"}) {
+			t.Errorf("names %v %v", names, err)
 		}
 		if found := find(StreamFilter{RecordType: "candidates"}); len(found) > 0 {
 			t.Errorf("another record type: %v", found)

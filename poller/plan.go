@@ -145,7 +145,7 @@ func (p *Poller) budget(c *claim, connector *providers.Connector) *providers.Bud
 }
 
 // block lets no poll of the account start before a time of this process's clock.
-func (p *Poller) block(ctx context.Context, accountID string, until time.Time) error {
+func (p *core) block(ctx context.Context, accountID string, until time.Time) error {
 	end := p.after("$1")
 	if _, err := p.DB.ExecContext(ctx, `UPDATE accounts SET blocked_until = `+end+`
 		WHERE id = $2 AND (blocked_until IS NULL OR blocked_until < `+end+`)`, time.Until(until).Microseconds(), accountID); err != nil {

@@ -63,9 +63,17 @@ type attempt struct {
 func (p *Poller) poll(ctx context.Context, c *claim) (Result, error) {
 	a := &attempt{Poller: p, claim: c, started: c.time()}
 	c.beat = a.showProgress
+	defer p.Underway.begin(c.streamID, &a.seen)()
 	err := p.underLease(ctx, c, a.run)
-	if err != nil && ctx.Err() == nil && !errors.Is(err, errLeaseLost) {
+	switch {
+	case err == nil, errors.Is(err, errLeaseLost):
+	case ctx.Err() != nil:
+		err = context.Cause(ctx) // whatever a driver makes of a statement that is cut off
+	default:
 		err = a.fail(ctx, err)
+	}
+	if err == nil && a.result.Error == "" && a.account.checks > 0 {
+		a.reassured(ctx)
 	}
 	a.result.DurationMS = a.time().Sub(a.started).Milliseconds()
 	if err != nil {
@@ -87,6 +95,11 @@ func (a *attempt) run(ctx context.Context) error {
 			return err
 		}
 		defer a.keepQuotas(ctx, a.account.id, a.quotas)
+	}
+	if a.attention {
+		if err := a.askAgain(ctx); err != nil {
+			return err
+		}
 	}
 	if a.incremental() {
 		return a.listChanges(ctx)

@@ -61,6 +61,10 @@ type Config struct {
 	OnPoll    func(Report)
 	OnSilence func(provider string)
 
+	// Underway is told of polls by the Poller, and asked by Streams; nil: Streams tell of
+	// polls what their rows say.
+	Underway *Underway
+
 	MinInterval  time.Duration // shortest interval that may be asked for; 5 minutes
 	Checkpoint   time.Duration // how often a long listing is kept, so that it can go on after a restart; 1 minute
 	ConfirmDelay time.Duration // longest wait for the listing that confirms a suspicion; 15 seconds
@@ -88,6 +92,9 @@ func newCore(c Config) *core {
 	c.Lease = cmp.Or(c.Lease, 30*time.Second)
 	c.Concurrency = cmp.Or(c.Concurrency, 32)
 	c.PerAccount = cmp.Or(c.PerAccount, 2)
+	if c.Underway == nil {
+		c.Underway = &Underway{}
+	}
 	k := &core{
 		Config:    c,
 		schedules: newSchedules(c.MinInterval),
@@ -123,6 +130,7 @@ type lister interface {
 	// Exists asks for one record; only where StreamInfo.Confirms.
 	Exists(ctx context.Context, recordType, id string) (bool, error)
 	Stream(recordType string) (providers.StreamInfo, bool)
+	prober
 }
 
 // Poller polls streams. It is safe for concurrent use; any number of Pollers, in this
@@ -245,6 +253,7 @@ func notFound(what string) error { return fmt.Errorf("%s %w", what, ErrNotFound)
 type InvalidError struct {
 	Field   string // as the API names it
 	Message string
+	Code    string // what the provider's answer says is wrong, see Finding.Fault; "": it was not asked
 }
 
 func (e *InvalidError) Error() string { return e.Field + ": " + e.Message }

@@ -96,7 +96,8 @@ func (a *attempt) dropListing(ctx context.Context, db execer, all bool) error {
 	return nil
 }
 
-// Progress is how far a complete listing is that takes long.
+// Progress is how far a complete listing is: one that this process makes, or one that
+// takes long.
 type Progress struct {
 	Running          bool // a poll is at it; else the next one takes it up again
 	Since, UpdatedAt time.Time
@@ -111,8 +112,12 @@ func progressOf(started, updated sql.NullTime, p Progress, resumable bool) *Prog
 		return nil
 	}
 	p.Since, p.UpdatedAt = started.Time, updated.Time
+	p.rate()
+	return &p
+}
+
+func (p *Progress) rate() {
 	if seconds := p.UpdatedAt.Sub(p.Since).Seconds(); seconds > 0 {
 		p.PerSecond = float64(p.Records) / seconds
 	}
-	return &p
 }

@@ -31,7 +31,7 @@ func (p *Poller) takeUpQuotas(ctx context.Context, accountID string, b *provider
 }
 
 // keepQuotas writes them down, whatever became of the poll.
-func (p *Poller) keepQuotas(ctx context.Context, accountID string, b *providers.Budget) {
+func (p *core) keepQuotas(ctx context.Context, accountID string, b *providers.Budget) {
 	used := b.State().Windows
 	if len(used) == 0 {
 		return

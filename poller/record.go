@@ -32,7 +32,7 @@ func (a *attempt) succeed(ctx context.Context, db execer, after doubts) error {
 	if !after.calm() {
 		a.memory = nil // what is doubted must be listed
 	}
-	result, err := db.ExecContext(ctx, `UPDATE streams SET lease_owner = '', lease_until = NULL, failures = 0, last_error = '', polls = polls + 1, requests = requests + $14,
+	result, err := db.ExecContext(ctx, `UPDATE streams SET lease_owner = '', lease_until = NULL, failures = 0, refusals = 0, last_error = '', polls = polls + 1, requests = requests + $14,
 		incremental_polls = incremental_polls + CASE WHEN $9 THEN 1 ELSE 0 END, incremental_requests = incremental_requests + CASE WHEN $9 THEN $14 ELSE 0 END,
 		incremental_ms = CASE WHEN $9 THEN $11 ELSE incremental_ms END, complete_ms = CASE WHEN $9 THEN complete_ms ELSE $11 END,
 		next_poll_at = CASE WHEN next_poll_at IS NOT DISTINCT FROM $1 THEN $2 ELSE next_poll_at END,
@@ -206,37 +206,28 @@ func (a *attempt) fail(ctx context.Context, cause error) error {
 		Incremental: a.result.Incremental, Pages: a.result.Pages, Requests: a.result.Requests,
 		Created: a.early.created, Updated: a.early.updated, Events: a.early.events, Error: fmt.Sprintf("%.500s", cause.Error()),
 	}
-	a.outcome = "failed"
-	now, counts := a.time(), 1
-	next := now.Add(backoff(a.failures+1, a.inForce().Interval(now)))
+	now, was := a.time(), StateActive
+	if a.attention {
+		was = StateNeedsAttention
+	}
 	refusal, _ := errors.AsType[*providers.Error](cause)
-	switch {
-	case refusal == nil:
-		if errors.Is(cause, hashstore.ErrConflict) {
-			a.outcome, counts = "conflict", 0
-		}
-	case refusal.Kind == providers.Auth:
-		a.outcome = "needs_attention"
-	case refusal.Kind == providers.Throttled && !refusal.RetryAt.IsZero():
-		a.outcome, counts = "throttled", 0
-		next = refusal.RetryAt.Add(a.clock).UTC()
-		if err := a.block(ctx, a.account.id, refusal.RetryAt); err != nil {
-			return err
-		}
+	back, err := a.setBack(ctx, cause, refusal)
+	if err != nil {
+		return err
 	}
 	return a.inTx(ctx, func(tx *sql.Tx) error {
 		// The account's row before the stream's: the order in which everybody locks them.
-		if a.outcome == "needs_attention" {
-			if err := a.callForAttention(ctx, tx); err != nil {
+		if a.attention {
+			if err := a.callForAttention(ctx, tx, was, back.next); err != nil {
 				return err
 			}
 		}
-		result, err := tx.ExecContext(ctx, `UPDATE streams SET lease_owner = '', lease_until = NULL, failures = failures + $1, last_error = $2,
+		result, err := tx.ExecContext(ctx, `UPDATE streams SET lease_owner = '', lease_until = NULL, failures = failures + $1, refusals = refusals + $11, last_error = $2,
 			polls = polls + 1, requests = requests + $9, incremental_polls = incremental_polls + CASE WHEN $10 THEN 1 ELSE 0 END,
 			incremental_requests = incremental_requests + CASE WHEN $10 THEN $9 ELSE 0 END, next_poll_at = CASE WHEN next_poll_at IS NOT DISTINCT FROM $3 THEN $4 ELSE next_poll_at END,
 			last_poll_at = $5, last_duration_ms = $6
 			WHERE id = $7 AND fence = $8`,
-			counts, a.result.Error, a.due, next, a.started, now.Sub(a.started).Milliseconds(), a.streamID, a.fence, a.result.Requests, a.result.Incremental)
+			back.counts, a.result.Error, a.due, back.next, a.started, now.Sub(a.started).Milliseconds(), a.streamID, a.fence, a.result.Requests, a.result.Incremental, back.refused)
 		if err != nil {
 			return fmt.Errorf("record failed poll: %w", err)
 		}
@@ -252,13 +243,41 @@ func (a *attempt) fail(ctx context.Context, cause error) error {
 	})
 }
 
-// callForAttention stops the account's polls, unless somebody has changed it since.
-func (a *attempt) callForAttention(ctx context.Context, tx *sql.Tx) error {
-	if _, err := tx.ExecContext(ctx, `UPDATE accounts SET state = 'needs_attention', state_reason = $1
-		WHERE id = $2 AND state = 'active' AND updated_at = $3`, a.result.Error, a.account.id, a.account.updatedAt); err != nil {
-		return fmt.Errorf("mark account: %w", err)
+// setback is what a failure means for the times to come.
+type setback struct {
+	next    time.Time
+	counts  int // as a failure in a row: 0 or 1
+	refused int // as a refusal of this list alone
+}
+
+// setBack decides what a failure means. It sets the outcome, and whether the account needs
+// attention.
+func (a *attempt) setBack(ctx context.Context, cause error, refusal *providers.Error) (setback, error) {
+	now := a.time()
+	interval := a.inForce().Interval(now)
+	b := setback{next: now.Add(backoff(a.failures+1, interval)), counts: 1}
+	a.outcome = "failed"
+	switch {
+	case refusal == nil:
+		if errors.Is(cause, hashstore.ErrConflict) {
+			a.outcome, b.counts = "conflict", 0
+		}
+	case refusal.Kind == providers.Auth:
+		a.outcome = "needs_attention"
+		if a.attention = a.attention || !ofList(refusal); !a.attention {
+			b.refused = 1
+		}
+	case refusal.Kind == providers.Throttled && !refusal.RetryAt.IsZero():
+		a.outcome, b.counts, b.next = "throttled", 0, refusal.RetryAt.Add(a.clock).UTC()
+		return b, a.block(ctx, a.account.id, refusal.RetryAt)
 	}
-	return nil
+	switch {
+	case a.attention:
+		b.next = now.Add(recheck(a.account.checks, interval))
+	case a.refusals+b.refused > 0:
+		b.next = now.Add(recheck(a.refusals, interval))
+	}
+	return b, nil
 }
 
 // inForce is the stream's schedule, also where its plan could not be made.

@@ -93,7 +93,7 @@ func (r *rig) newPoller() *Poller {
 func (r *rig) account(change func(*NewAccount)) Account {
 	r.t.Helper()
 	n := NewAccount{
-		Provider: "generic", BaseURL: r.people.URL, RecordTypes: []string{"employees"}, Schedule: "1h",
+		Provider: "generic", BaseURL: r.people.URL, RecordTypes: []string{"employees"}, Schedule: "1h", NoCheck: true,
 		Credentials: map[string]string{
 			"employees_path": "/people", "candidates_path": "/people", "records_path": "items",
 			"paging": "page", "page_size": "10", "end": "has_more is false", "header_value": "Bearer token-one",

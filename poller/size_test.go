@@ -99,6 +99,8 @@ func (m inMemory) Stream(recordType string) (providers.StreamInfo, bool) {
 	return providers.StreamInfo{RecordType: recordType, EventPrefix: "hris_" + recordType}, true
 }
 
+func (m inMemory) Probe(context.Context, string) error { return nil }
+
 func (m inMemory) Exists(context.Context, string, string) (bool, error) {
 	return false, errors.ErrUnsupported
 }
@@ -155,6 +157,8 @@ type endless struct{ records, page int }
 func (e endless) Stream(recordType string) (providers.StreamInfo, bool) {
 	return providers.StreamInfo{RecordType: recordType, EventPrefix: "hris_" + recordType}, true
 }
+
+func (endless) Probe(context.Context, string) error { return nil }
 
 func (endless) Exists(context.Context, string, string) (bool, error) {
 	return false, errors.ErrUnsupported

@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -15,7 +16,7 @@ import (
 // States of a stream, the first that fits.
 const (
 	StreamPaused         = "paused"          // it, or its account
-	StreamNeedsAttention = "needs_attention" // its account
+	StreamNeedsAttention = "needs_attention" // it, or its account: the provider refuses it
 	StreamQuarantined    = "quarantined"
 	StreamFailing        = "failing" // its last poll failed
 	StreamNew            = "new"     // never listed completely
@@ -46,7 +47,8 @@ type Stream struct {
 	Hidden                                   int      // missing, but there when asked for
 	HiddenSample                             []string // ids of some of them
 	Quarantine                               *Quarantine
-	Progress                                 *Progress // of a complete listing that takes long
+	Polling                                  bool      // a poll is under way
+	Progress                                 *Progress // of its complete listing, or of one that was interrupted
 }
 
 // Quarantine is a change too big to believe, held for a decision.
@@ -106,7 +108,7 @@ func (s *Streams) noStream(ctx context.Context, projectID, accountID string) err
 }
 
 func (s *Streams) streams(ctx context.Context, where string, args ...any) ([]Stream, error) {
-	rows, err := s.DB.QueryContext(ctx, `SELECT s.id, s.account_id, s.record_type, a.provider, a.state, s.paused,
+	rows, err := s.DB.QueryContext(ctx, `SELECT s.id, s.account_id, s.record_type, a.provider, a.state, s.paused, s.refusals,
 			s.schedule, `+incrementalInForce+`, a.schedule AS account_schedule, coalesce(r.schedule, '') AS type_schedule,
 			CASE WHEN s.baseline = '' THEN a.baseline ELSE s.baseline END AS baseline, s.ignore_paths, s.changed_fields, s.digest_paths, s.quarantine_percent, s.release_after,
 			s.next_poll_at, s.last_poll_at, s.last_complete_at, s.last_change_at, s.last_duration_ms, s.last_error, s.failures, s.polls, s.records,
@@ -146,10 +148,10 @@ func (s *Streams) scan(rows *sql.Rows) (Stream, error) {
 	var q Quarantine
 	var accountState, own, account, recordType, ignore, digest, sample, hiddenSample, fields string
 	var paused, resumable bool
-	var stormed int
+	var stormed, refusals int
 	var next, last, complete, change, since, started, updated sql.NullTime
 	var p Progress
-	if err := rows.Scan(&v.ID, &v.AccountID, &v.RecordType, &v.Provider, &accountState, &paused, &own, &v.IncrementalSchedule, &account, &recordType, &v.Baseline, &ignore, &v.ChangedFields, &digest, &v.QuarantineThreshold, &v.ReleaseAfter,
+	if err := rows.Scan(&v.ID, &v.AccountID, &v.RecordType, &v.Provider, &accountState, &paused, &refusals, &own, &v.IncrementalSchedule, &account, &recordType, &v.Baseline, &ignore, &v.ChangedFields, &digest, &v.QuarantineThreshold, &v.ReleaseAfter,
 		&next, &last, &complete, &change, &v.LastDurationMS, &v.LastError, &v.Failures, &v.Polls, &v.Records,
 		&v.Suspected, &q.Missing, &stormed, &fields, &q.Approved, &q.Reason, &sample, &q.Created, &q.Updated, &q.Polls, &since,
 		&v.Hidden, &hiddenSample, &p.Running, &started, &updated, &p.Pages, &p.Records, &p.Total, &p.Resumed, &resumable); err != nil {
@@ -166,7 +168,10 @@ func (s *Streams) scan(rows *sql.Rows) (Stream, error) {
 	if err := json.Unmarshal([]byte(hiddenSample), &v.HiddenSample); err != nil {
 		return Stream{}, err
 	}
-	v.Progress = progressOf(started, updated, p, resumable)
+	v.Polling, v.Progress = p.Running, progressOf(started, updated, p, resumable)
+	if here, listing := s.Underway.of(v.ID); here {
+		v.Polling, v.Progress = true, cmp.Or(listing, v.Progress)
+	}
 	v.NextPollAt, v.LastPollAt, v.LastCompleteAt, v.LastChangeAt = next.Time, last.Time, complete.Time, change.Time
 	if q.Since = since.Time; q.Missing+stormed > 0 {
 		v.Quarantine = &q
@@ -180,7 +185,7 @@ func (s *Streams) scan(rows *sql.Rows) (Stream, error) {
 	switch {
 	case paused || accountState == StatePaused:
 		v.State = StreamPaused
-	case accountState == StateNeedsAttention:
+	case accountState == StateNeedsAttention || refusals > 0:
 		v.State = StreamNeedsAttention
 	case v.Quarantine != nil:
 		v.State = StreamQuarantined

@@ -1,9 +1,11 @@
 package poller
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,6 +17,7 @@ type tokenStore struct {
 	*core
 	accountID string
 	turn      chan struct{} // in this process
+	loaded    []byte        // sealed, as they stand in the row; whose turn it is looks at it
 }
 
 var _ providers.TokenStore = (*tokenStore)(nil)
@@ -75,7 +78,7 @@ func (s *tokenStore) Load(ctx context.Context) (map[string]string, error) {
 	if err := s.DB.QueryRowContext(ctx, `SELECT tokens FROM accounts WHERE id = $1`, s.accountID).Scan(&sealed); err != nil {
 		return nil, fmt.Errorf("read tokens: %w", err)
 	}
-	if sealed == nil {
+	if s.loaded = sealed; sealed == nil {
 		return nil, nil
 	}
 	plain, err := s.Sealer.Open(sealed, tokensPurpose(s.accountID))
@@ -89,18 +92,34 @@ func (s *tokenStore) Load(ctx context.Context) (map[string]string, error) {
 	return tokens, nil
 }
 
-// Save stores tokens before anybody uses them.
+// Save stores tokens before anybody uses them. Those that came with other credentials
+// since the last Load are never written over: a refresh token among them may be the only one.
 func (s *tokenStore) Save(ctx context.Context, tokens map[string]string) error {
-	plain, err := json.Marshal(tokens)
+	sealed, err := sealTokens(s.Sealer, s.accountID, tokens)
 	if err != nil {
-		return fmt.Errorf("write tokens: %w", err)
+		return err
 	}
-	sealed, err := s.Sealer.Seal(plain, tokensPurpose(s.accountID))
+	result, err := s.DB.ExecContext(ctx, `UPDATE accounts SET tokens = $1 WHERE id = $2 AND tokens IS NOT DISTINCT FROM $3`, sealed, s.accountID, s.loaded)
 	if err != nil {
-		return fmt.Errorf("seal tokens: %w", err)
-	}
-	if _, err := s.DB.ExecContext(ctx, `UPDATE accounts SET tokens = $1 WHERE id = $2`, sealed, s.accountID); err != nil {
 		return fmt.Errorf("store tokens: %w", err)
 	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return cmp.Or(err, errTokensReplaced)
+	}
+	s.loaded = sealed
 	return nil
+}
+
+var errTokensReplaced = errors.New("store tokens: the account's credentials were replaced meanwhile, or it was deleted")
+
+func sealTokens(s Sealer, accountID string, tokens map[string]string) ([]byte, error) {
+	plain, err := json.Marshal(tokens)
+	if err != nil {
+		return nil, fmt.Errorf("write tokens: %w", err)
+	}
+	sealed, err := s.Seal(plain, tokensPurpose(accountID))
+	if err != nil {
+		return nil, fmt.Errorf("seal tokens: %w", err)
+	}
+	return sealed, nil
 }

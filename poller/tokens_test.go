@@ -73,16 +73,7 @@ streams:
 // process, goes on with the one that came.
 func TestPollsRotateRefreshTokens(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "rotating.yaml"), []byte(rotating), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		catalog, problems, err := providers.Load(dir)
-		if err != nil || len(problems) > 0 {
-			t.Fatal(err, problems)
-		}
-		r.config.Catalog = catalog
-		r.accounts = NewAccounts(r.config)
+		r.withRotating()
 		var mu sync.Mutex
 		latest, given := "r0", 0
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
@@ -126,4 +117,52 @@ func (s *tokenStore) expire(ctx context.Context) error {
 	kept, err := s.Load(ctx)
 	delete(kept, "token")
 	return errors.Join(err, s.Save(ctx, kept))
+}
+
+// Tokens of credentials that were replaced meanwhile never take the place of the new ones'.
+func TestTokensOfReplacedCredentials(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		store := r.poller.tokens(r.account(nil).ID)
+		unlock, err := store.Lock(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unlock()
+		if _, err := store.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, tokens := range []map[string]string{{"token": "a"}, {"token": "b"}} {
+			if err := store.Save(t.Context(), tokens); err != nil {
+				t.Error(err)
+			}
+		}
+		sealed, err := sealTokens(r.config.Sealer, store.accountID, map[string]string{"token": "new"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.db.ExecContext(t.Context(), `UPDATE accounts SET tokens = $1`, sealed); err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Save(t.Context(), map[string]string{"token": "old"}); !errors.Is(err, errTokensReplaced) {
+			t.Error(err)
+		}
+		if now, err := store.Load(t.Context()); err != nil || now["token"] != "new" {
+			t.Errorf("%v %v", now, err)
+		}
+	})
+}
+
+// withRotating lets the rig have a provider whose refresh tokens are good once.
+func (r *rig) withRotating() {
+	r.t.Helper()
+	dir := r.t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "rotating.yaml"), []byte(rotating), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	catalog, problems, err := providers.Load(dir)
+	if err != nil || len(problems) > 0 {
+		r.t.Fatal(err, problems)
+	}
+	r.config.Catalog = catalog
+	r.accounts, r.poller = NewAccounts(r.config), r.newPoller()
 }

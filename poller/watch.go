@@ -31,7 +31,7 @@ func (a *attempt) report() {
 
 // silenced tells of a provider's wish for silence, unless it is over: that one stood in
 // the account's row.
-func (p *Poller) silenced(provider string, until time.Time) {
+func (p *core) silenced(provider string, until time.Time) {
 	if p.OnSilence != nil && time.Now().Before(until) {
 		p.OnSilence(provider)
 	}
@@ -54,7 +54,7 @@ type StreamSum struct {
 
 // Sums tells how all streams are.
 func (s *Streams) Sums(ctx context.Context) ([]StreamSum, error) {
-	active := `CASE WHEN s.paused OR a.state <> 'active' THEN NULL ELSE `
+	active := `CASE WHEN s.paused OR s.refusals > 0 OR a.state <> 'active' THEN NULL ELSE `
 	rows, err := s.DB.QueryContext(ctx, `SELECT provider, record_type, state, count(*), sum(records), max(records), sum(suspected), sum(quarantined),
 			coalesce(max(`+s.nowMicros+` - listed), 0), coalesce(max(`+s.nowMicros+` - due), 0)
 		FROM (SELECT a.provider, s.record_type, s.records, coalesce(length(d.suspected) / 8, 0) AS suspected, coalesce((length(d.quarantined) + length(d.stormed)) / 8, 0) AS quarantined,

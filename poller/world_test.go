@@ -180,6 +180,10 @@ func (w *world) Stream(recordType string) (providers.StreamInfo, bool) {
 	return info, ok
 }
 
+func (w *world) Probe(ctx context.Context, recordType string) error {
+	return w.client.Probe(ctx, recordType)
+}
+
 func (w *world) Exists(ctx context.Context, recordType, id string) (bool, error) {
 	there, err := w.client.Exists(ctx, recordType, id)
 	if err == nil {

@@ -27,6 +27,7 @@ type Client struct {
 	timeout   time.Duration
 	backoff   []time.Duration
 	maxBody   int64
+	probing   bool // one answer is enough: see Probe
 }
 
 const (

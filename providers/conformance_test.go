@@ -104,6 +104,13 @@ var conformance = map[string]func(t *testing.T, c trial){
 			}
 		}
 	},
+	"is probed with one request": func(t *testing.T, c trial) {
+		asked := 0
+		_, client := c.provider(t, c.data(func(*http.Request, int, *emulator.Answer) { asked++ }))
+		if err := client.Probe(t.Context(), c.recordType); err != nil || asked != 1 {
+			t.Errorf("%v after %d requests", err, asked)
+		}
+	},
 	"waits when it is told to": func(t *testing.T, c trial) {
 		words := append([]string{"429"}, c.dialect.Errors.Throttle...)
 		headers := append([]string{"Retry-After"}, c.dialect.Limits.Reset...)

@@ -23,7 +23,8 @@ type Kind uint8
 const (
 	// Protocol: the answer is not what the connector says it is. Asking again changes nothing.
 	Protocol Kind = iota
-	// Auth: 401 or 403. Never retried: some providers block callers who insist.
+	// Auth: 401, 402 or 403; Error.Fault tells the credential from one list that it may not
+	// read. Never retried: some providers block callers who insist.
 	Auth
 	// Throttled: the provider asks for a longer silence than a listing waits; see RetryAt.
 	Throttled
@@ -39,10 +40,28 @@ func (k Kind) String() string {
 	return [...]string{"protocol", "auth", "throttled", "transient", "not_found", "refused"}[k]
 }
 
-// Error is why a listing ended before its end. Its text never holds anything of an
-// answer, a credential, a header's value or a URL's query.
+// Fault is what has to be mended before asking again can help, where that is clear.
+type Fault string
+
+const (
+	FaultCredentials Fault = "credentials"      // the provider does not take them, or gives no token for them
+	FaultScope       Fault = "scope"            // they are good, and may not read this list
+	FaultPlan        Fault = "plan"             // the provider's account does not include this list
+	FaultList        Fault = "list"             // there is no such list: the base URL, the region or the plan
+	FaultHost        Fault = "host"             // the host name is unknown
+	FaultTLS         Fault = "tls"              // the host doesn't prove to be the one that was asked for
+	FaultAddress     Fault = "address"          // this program may not talk to it
+	FaultRedirect    Fault = "redirect"         // the provider is elsewhere
+	FaultForeign     Fault = "not_the_provider" // a web page answers: a login, a proxy, another service
+)
+
+// Error is why a listing ended before its end. Of an answer its text holds at most words
+// of a fixed vocabulary, those of API errors (see trimmed): no name, id, number or secret.
+// It never holds a credential, a header's value or a URL's query.
 type Error struct {
 	Kind       Kind
+	Fault      Fault  // "": none that is clear
+	Host       string // that was asked, where it could not be talked to
 	RecordType string
 	Page       int       // 1-based; 0: one record was asked for
 	Status     int       // the HTTP status; 0 where there was none
@@ -50,6 +69,7 @@ type Error struct {
 	Detail     string
 	of         string // for which of its parents a list was asked, by its number
 	cause      error
+	said       string // what of Detail are the provider's own words
 	oauth      string // ", " and the code of a refused grant
 	empty      bool   // the provider's own word for a list without records
 	restart    bool   // a cursor or token is no longer good: the listing begins anew
@@ -83,13 +103,13 @@ func transportError(err error) *Error {
 	network, isNetwork := errors.AsType[net.Error](err)
 	switch {
 	case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedNetwork), errors.Is(err, ssrf.ErrProhibitedPort):
-		e.Kind, e.Detail = Refused, "the provider's address is private, local or otherwise not allowed"
+		e.Kind, e.Fault, e.Detail = Refused, FaultAddress, "the provider's address is private, local or otherwise not allowed"
 	case isDNS && dns.IsNotFound:
-		e.Detail = "the provider's host name is unknown"
+		e.Fault, e.Detail = FaultHost, "the provider's host name is unknown"
 	case errors.Is(err, http.ErrSchemeMismatch), isPlain:
-		e.Detail = "the provider answers https:// without TLS: is its address http://, or the port another?"
+		e.Fault, e.Detail = FaultTLS, "the provider answers https:// without TLS: is its address http://, or the port another?"
 	case isTLS(err):
-		e.Detail = "the provider's TLS certificate is not valid"
+		e.Fault, e.Detail = FaultTLS, "the provider's TLS certificate is not valid"
 	case errors.Is(err, context.DeadlineExceeded), isNetwork && network.Timeout():
 		e.Detail = "the provider did not answer in time"
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -111,19 +131,26 @@ func statusError(status int, location *url.URL) *Error {
 	e := &Error{Status: status}
 	switch {
 	case status == 401:
-		e.Kind, e.Detail = Auth, "the provider does not accept the credentials (401)"
+		e.Kind, e.Fault, e.Detail = Auth, FaultCredentials, "the provider does not accept the credentials (401)"
+	case status == 402:
+		e.Kind, e.Fault, e.Detail = Auth, FaultPlan, planDetail(status)
 	case status == 403:
-		e.Kind, e.Detail = Auth, "the credentials may not read this list (403)"
+		e.Kind, e.Fault, e.Detail = Auth, FaultScope, "the credentials may not read this list (403)"
 	case status == 404 || status == 410:
-		e.Kind, e.Detail = NotFound, fmt.Sprintf("the provider knows no such list (%d): check the base URL and the account's plan", status)
+		e.Kind, e.Fault, e.Detail = NotFound, FaultList, fmt.Sprintf("the provider knows no such list (%d): check the base URL and the account's plan", status)
 	case status == 408 || status == 425 || status >= 500:
 		e.Kind, e.Detail = Transient, fmt.Sprintf("the provider answers %d", status)
 	case status >= 300 && status < 400 && location != nil:
+		e.Fault = FaultRedirect
 		e.Detail = fmt.Sprintf("the provider redirects (%d) to %s://%s: redirects are not followed, correct the base URL", status, cmp.Or(location.Scheme, "?"), location.Host)
 	default:
 		e.Detail = fmt.Sprintf("the provider refuses the request (%d)", status)
 	}
 	return e
+}
+
+func planDetail(status int) string {
+	return fmt.Sprintf("the plan of the provider's account does not include this list (%d)", status)
 }
 
 // interrupted is why a context ended. Where one of several walks failed, its error ends

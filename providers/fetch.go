@@ -20,6 +20,7 @@ type answer struct {
 	url      *url.URL // that was asked
 	location *url.URL // that a redirect points at
 	body     []byte
+	more     bool         // the body goes on beyond what was read
 	document document     // the body; empty where it isn't sound JSON
 	last     gjson.Result // the last record of its page
 }
@@ -55,7 +56,9 @@ func (cl *Client) fetch(ctx context.Context, q *query, into *room) (a answer, re
 		cl.budget.release()
 		throttled := false
 		if failure == nil {
-			failure, throttled = cl.judge(&a, into, q.grant != nil)
+			if failure, throttled = cl.judge(&a, into, q.grant != nil); failure != nil {
+				failure.hear(&a, append([]string{shows.token, shows.session}, cl.secrets...))
+			}
 		}
 		if ctx.Err() != nil {
 			return answer{}, requests, interrupted(ctx)
@@ -64,7 +67,7 @@ func (cl *Client) fetch(ctx context.Context, q *query, into *room) (a answer, re
 			until := cl.silence(a, throttles)
 			throttles++
 			cl.budget.BlockUntil(until)
-			if until.After(deadline) {
+			if cl.probing || until.After(deadline) {
 				e := silenced(until)
 				e.Status = a.status
 				return answer{}, requests, e
@@ -110,7 +113,7 @@ func (cl *Client) judge(a *answer, into *room, grant bool) (failure *Error, thro
 			a.document = document
 		}
 	}
-	if failure != nil || a.status == http.StatusNotModified {
+	if failure != nil || a.status == http.StatusNotModified || a.more {
 		return failure, false
 	}
 	if grant && !good {
@@ -183,11 +186,16 @@ func (a *answer) parse(into *room) *Error {
 		a.document = document
 		return nil
 	case cut:
+		if a.more {
+			return nil
+		}
 		return &Error{Kind: Transient, Detail: "the answer's JSON is cut short"}
 	}
 	media, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
 	if start := bytes.TrimLeft(a.body, " \t\r\n"); media == "text/html" || bytes.HasPrefix(start, []byte("<")) {
-		return protocol("the answer is a web page or XML, not JSON: check the base URL and the credentials")
+		e := protocol("the answer is a web page or XML, not JSON: check the base URL and the credentials")
+		e.Fault = FaultForeign
+		return e
 	}
 	return protocol("the answer is not valid JSON")
 }

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -247,7 +248,12 @@ func (cl *Client) receive(q *http.Request, buffer *bytes.Buffer) (a answer, fail
 	buffer.Reset()
 	response, err := cl.http.Do(q)
 	if err != nil {
-		return answer{}, transportError(err)
+		e := transportError(err)
+		e.Host = q.URL.Hostname()
+		if slices.ContainsFunc(cl.secrets, func(s string) bool { return len(s) >= 4 && strings.Contains(e.Host, s) }) {
+			e.Host = "" // a host that is made of a secret
+		}
+		return answer{}, e
 	}
 	defer response.Body.Close()
 	a = answer{header: response.Header, status: response.StatusCode, url: q.URL}
@@ -263,6 +269,8 @@ func (cl *Client) receive(q *http.Request, buffer *bytes.Buffer) (a answer, fail
 	switch {
 	case err != nil:
 		return a, transportError(fmt.Errorf("read answer: %w", err))
+	case n > cl.maxBody && cl.probing:
+		a.more = true
 	case n > cl.maxBody:
 		return a, protocol("the answer is larger than %d MiB: ask for smaller pages", cl.maxBody>>20)
 	}

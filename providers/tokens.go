@@ -282,8 +282,8 @@ func grantError(g *grant, err error) error {
 		return err
 	}
 	if e.Kind == Protocol && e.Status >= 400 && e.Status <= 499 || e.Kind == Auth {
-		e.Kind = Auth
-		e.Detail = fmt.Sprintf("the provider gives no %s for these credentials (%d%s)", g.name, e.Status, e.oauth)
+		e.Kind, e.Fault = Auth, FaultCredentials
+		e.Detail = fmt.Sprintf("the provider gives no %s for these credentials (%d%s)", g.name, e.Status, e.oauth) + e.said
 	} else {
 		e.Detail = "asking for a " + g.name + ": " + e.Detail
 	}

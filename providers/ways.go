@@ -2,6 +2,7 @@ package providers
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -72,6 +73,39 @@ func (d *decoder) apart(ways []way) {
 // complete tells whether an account gives what the way can't do without.
 func (w *way) complete(given map[string]string) bool {
 	return !slices.ContainsFunc(w.required, func(name string) bool { return given[name] == "" })
+}
+
+// Replace is what an account's credentials become when some are given: each takes the
+// place of the one of its name, an empty one removes it, and the others stay. Only where
+// the given ones belong to other ways to authenticate, those of the former way go.
+func (c *Connector) Replace(had, given map[string]string) map[string]string {
+	all := maps.Clone(had)
+	var own []string // of those given, the ones that are some ways' own
+	for name, value := range given {
+		if value == "" {
+			delete(all, name)
+			continue
+		}
+		all[name] = value
+		if slices.ContainsFunc(c.ways, func(w way) bool { return slices.Contains(w.Credentials, name) }) {
+			own = append(own, name)
+		}
+	}
+	if len(own) == 0 {
+		return all
+	}
+	var kept, gone []string
+	for _, w := range c.ways {
+		if slices.ContainsFunc(own, func(name string) bool { return !slices.Contains(w.Credentials, name) }) {
+			gone = append(gone, w.Credentials...)
+		} else {
+			kept = append(kept, w.Credentials...)
+		}
+	}
+	if len(kept) > 0 { // else they are of several ways: that is told when they are checked
+		maps.DeleteFunc(all, func(name, _ string) bool { return slices.Contains(gone, name) && !slices.Contains(kept, name) })
+	}
+	return all
 }
 
 // way chooses the way whose credentials an account has: exactly those of one. Where only

@@ -130,3 +130,31 @@ func TestWayProblems(t *testing.T) {
 		}
 	}
 }
+
+// What is given takes the place of its namesake; another way's credentials end the former's.
+func TestReplaceCredentials(t *testing.T) {
+	c := connector(t, twoGrants+employees(whole))
+	values := func(pairs ...string) map[string]string {
+		all := map[string]string{}
+		for i := 0; i < len(pairs); i += 2 {
+			all[pairs[i]] = pairs[i+1]
+		}
+		return all
+	}
+	byKey := values("region", "eu", "key", "old")
+	byClient := values("region", "eu", "client_id", "c", "client_secret", "s", "scope", "read")
+	for name, test := range map[string]struct{ had, given, want map[string]string }{
+		"a new key":            {byKey, values("key", "new"), values("region", "eu", "key", "new")},
+		"another region":       {byKey, values("region", "us"), values("region", "us", "key", "old")},
+		"an optional one less": {byClient, values("scope", ""), values("region", "eu", "client_id", "c", "client_secret", "s")},
+		"from key to client":   {byKey, values("client_id", "c", "client_secret", "s"), values("region", "eu", "client_id", "c", "client_secret", "s")},
+		"from client to key":   {byClient, values("key", "new"), values("region", "eu", "key", "new")},
+		"a grant of a user":    {byClient, values("refresh_token", "r"), values("region", "eu", "client_id", "c", "client_secret", "s", "refresh_token", "r")},
+		"a client's secret":    {byClient, values("client_secret", "t"), values("region", "eu", "client_id", "c", "client_secret", "t", "scope", "read")},
+		"of two ways at once":  {byKey, values("key", "new", "scope", "x"), values("region", "eu", "key", "new", "scope", "x")},
+	} {
+		if diff := cmp.Diff(test.want, c.Replace(test.had, test.given)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}

@@ -125,7 +125,7 @@ func pollable(catalog *providers.Catalog, account poller.Account) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	if account.State == poller.StateNeedsAttention {
-		return fmt.Errorf("%s: %s refuses its credentials%s: synthook account update %s --credential …", name, account.Provider, because(account.StateReason), account.ID)
+		return fmt.Errorf("%s: %s refuses its credentials%s: synthook account update %s --credential …; it is asked again by itself at %s", name, account.Provider, because(account.StateReason), account.ID, moment(account.NextCheckAt))
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -75,6 +77,17 @@ func (a *app) remove(cmd *cobra.Command, done string, segments ...string) error 
 	}
 	id := segments[len(segments)-1]
 	return a.print(map[string]any{"id": id, done: true}, func(w io.Writer) { fmt.Fprintf(w, "%s %s\n", done, id) })
+}
+
+// confirm asks on standard input; an error is everything but a yes.
+func (a *app) confirm(format string, args ...any) error {
+	fmt.Fprintf(a.stderr, format+" [y/N] ", args...)
+	answer, _ := bufio.NewReader(a.stdin).ReadString('\n') // what was not typed is no yes
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	return errors.New("not confirmed: nothing was changed (--yes confirms beforehand)")
 }
 
 // list reads all pages of a listing.

@@ -124,15 +124,26 @@ func TestAccountCommands(t *testing.T) {
 	i.ok("account pause "+id, "paused")
 	i.ok("account resume "+id, "active")
 	r := synthook(t, i.environ, "wrong\n", "account", "update", id, "--credential-file", "api_key=-")
+	if r.status != exitUsage || !strings.Contains(r.stderr, "does not accept the credentials (401)") || !strings.Contains(r.stderr, "check api_key") || !strings.Contains(r.stderr, "--no-check") {
+		t.Errorf("update with wrong credentials: %+v", r)
+	}
+	i.ok("account check "+id, "employees ok")
+	r = synthook(t, i.environ, "wrong\n", "account", "update", id, "--credential-file", "api_key=-", "--no-check")
 	if r.status != exitOK {
 		t.Errorf("update of credentials: %+v", r)
 	}
 	if poll := i.run("stream", "poll", id, "employees", "--wait", "--json"); poll.status != exitFailed || !strings.Contains(poll.stdout, `"complete":false`) {
 		t.Errorf("poll with wrong credentials: %+v", poll)
 	}
-	i.ok("account show "+id, "needs_attention")
+	i.ok("account show "+id, "needs_attention", "asked again")
+	if r := i.run("account", "check", id); r.status != exitFailed || !strings.Contains(r.stdout, "employees refused (the provider does not accept the credentials (401)") {
+		t.Errorf("check of wrong credentials: %+v", r)
+	}
 	i.ok("stream explain "+id+" employees", "synthook account update "+id+" --credential")
-	i.ok("account delete "+id, "deleted "+id)
+	if r := i.run("account", "delete", id); r.status != exitFailed || !strings.Contains(r.stderr, "not confirmed: nothing was changed") {
+		t.Errorf("deleted by nobody's word: %+v", r)
+	}
+	i.ok("account delete "+id+" --yes", "deleted "+id)
 	if r := i.run("account", "show", id); r.status != exitFailed || !strings.Contains(r.stderr, "not found") {
 		t.Errorf("show of a deleted one: %+v", r)
 	}

@@ -64,6 +64,14 @@ its latest polls.`,
 	}
 }
 
+// after is " at a time", where it is known.
+func after(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return " at " + moment(*t)
+}
+
 // why explains a stream, the most urgent first.
 func why(account api.Account, s api.Stream, now time.Time) []string {
 	var text []string
@@ -72,8 +80,12 @@ func why(account api.Account, s api.Stream, now time.Time) []string {
 	switch {
 	case account.State == "paused":
 		say("The account is paused: synthook account resume %s polls it again.", s.AccountID)
-	case account.State == "needs_attention" || s.State == "needs_attention":
-		say("The provider refuses the account%s. Nothing is asked of it until that is mended: synthook account update %s --credential …", because(account.StateReason), s.AccountID)
+	case account.State == "needs_attention":
+		say("The provider refuses the account%s. It is asked again%s, and polled as soon as it is taken. New credentials: synthook account update %s --credential …; to ask now: synthook account check %s",
+			because(account.StateReason), after(account.NextCheckAt), s.AccountID, s.AccountID)
+	case s.State == "needs_attention":
+		say("The provider takes the account's credentials and refuses this list%s. It is asked again%s; the account's other streams are polled. To ask now: synthook account check %s",
+			because(s.LastError), after(s.NextPollAt), s.AccountID)
 	case s.State == "paused":
 		say("The stream is paused: synthook stream update %s --paused=false polls it again.", id)
 	}
@@ -91,7 +103,7 @@ func why(account api.Account, s api.Stream, now time.Time) []string {
 			say("It is believed by itself when %d complete listings in a row find the very same.", s.ReleaseAfter)
 		}
 	}
-	if s.Failures > 0 {
+	if s.Failures > 0 && s.State != "needs_attention" { // else it is said above
 		say("%s in a row failed%s. Nothing was believed; the next attempts are further apart.", counted(s.Failures, "poll"), because(s.LastError))
 	}
 	if s.Suspected > 0 {

@@ -31,7 +31,10 @@ func TestWhy(t *testing.T) {
 		"new, silent":    {api.Account{}, func(s *api.Stream) { s.LastCompleteAt = nil }, []string{"stays silent", "15m"}},
 		"new, emitting":  {api.Account{}, func(s *api.Stream) { s.LastCompleteAt, s.Baseline = nil, "emit" }, []string{"created for every record", "15m"}},
 		"account paused": {api.Account{State: "paused"}, func(s *api.Stream) { s.NextPollAt = nil }, []string{"synthook account resume acc", "Next: not planned."}},
-		"refused":        {api.Account{State: "needs_attention", StateReason: "401"}, func(*api.Stream) {}, []string{"refuses the account (401)", "15m"}},
+		"refused":        {api.Account{State: "needs_attention", StateReason: "401"}, func(*api.Stream) {}, []string{"refuses the account (401). It is asked again, and polled", "15m"}},
+		"asked again":    {api.Account{State: "needs_attention", StateReason: "401", NextCheckAt: &later}, func(*api.Stream) {}, []string{"It is asked again at 2026-11-22 11:00:00Z", "15m"}},
+		"refused alone": {api.Account{State: "active"}, func(s *api.Stream) { s.State, s.LastError, s.NextPollAt = "needs_attention", "no scope (403)", &later },
+			[]string{"refuses this list (no scope (403)). It is asked again at 2026-11-22 11:00:00Z; the account's other streams are polled. To ask now: synthook account check acc", "15m"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stream := known

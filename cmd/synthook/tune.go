@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -85,10 +83,8 @@ func (a *app) applyTuning(cmd *cobra.Command, t api.Tuning, confirmed bool) erro
 		return nil
 	}
 	if !confirmed {
-		fmt.Fprintf(a.stderr, "Set %s? [y/N] ", counted(len(calls), "schedule"))
-		answer, err := bufio.NewReader(a.stdin).ReadString('\n')
-		if answer = strings.ToLower(strings.TrimSpace(answer)); err != nil && answer == "" || answer != "y" && answer != "yes" {
-			return errors.New("not confirmed: nothing was changed")
+		if err := a.confirm("Set %s?", counted(len(calls), "schedule")); err != nil {
+			return err
 		}
 	}
 	for i, c := range calls {

@@ -83,6 +83,8 @@ CREATE TABLE accounts (
     page_size         integer   NOT NULL DEFAULT 0 CHECK (page_size >= 0), -- 0: the connector's own
     state             text      NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'paused', 'needs_attention')),
     state_reason      text      NOT NULL DEFAULT '',
+    next_check_at     timestamp, -- of an account that needs attention: when it is asked again whether it still does
+    checks            integer   NOT NULL DEFAULT 0, -- in vain, since a poll of it succeeded
     tokens            blob,                            -- sealed: what the provider gave for the credentials; NULL: nothing yet
     blocked_until     timestamp, -- the provider asked for silence until then
     quotas            text      NOT NULL DEFAULT '', -- JSON: how far the provider's long quotas are used up; '': not yet
@@ -121,6 +123,7 @@ CREATE TABLE streams (
     lease_until      timestamp,
     fence            integer   NOT NULL DEFAULT 0, -- rises with every claim; a commit under an old one is refused
     failures         integer   NOT NULL DEFAULT 0, -- in a row
+    refusals         integer   NOT NULL DEFAULT 0, -- in a row: the provider takes the credentials and refuses this list; above 0 the stream needs attention
     last_error       text      NOT NULL DEFAULT '',
     last_poll_at     timestamp,
     last_complete_at timestamp,

@@ -42,9 +42,10 @@ func post[T any](t *testing.T, c *client.Client, path string, body any) T {
 
 // problem is an answer that refuses.
 type problem struct {
-	Status        int
-	Title, Detail string
-	Errors        []struct{ Location, Message string }
+	Status      int
+	Type, Title string
+	Detail      string
+	Errors      []struct{ Location, Message string }
 }
 
 // refused checks the shape that every refusal has.
@@ -69,7 +70,7 @@ var routes = map[string]string{
 	"GET /v1/projects/{id}/api-keys": "admin", "POST /v1/projects/{id}/api-keys": "admin", "DELETE /v1/projects/{id}/api-keys/{key_id}": "admin",
 	"GET /v1/accounts": "project", "POST /v1/accounts": "project",
 	"GET /v1/accounts/{account_id}": "project", "PATCH /v1/accounts/{account_id}": "project", "DELETE /v1/accounts/{account_id}": "project",
-	"POST /v1/accounts/{account_id}/pause": "project", "POST /v1/accounts/{account_id}/resume": "project",
+	"POST /v1/accounts/{account_id}/check": "project", "POST /v1/accounts/{account_id}/pause": "project", "POST /v1/accounts/{account_id}/resume": "project",
 	"GET /v1/streams": "project",
 	"GET /v1/accounts/{account_id}/streams/{record_type}": "project", "PATCH /v1/accounts/{account_id}/streams/{record_type}": "project",
 	"POST /v1/accounts/{account_id}/streams/{record_type}/poll": "project", "GET /v1/accounts/{account_id}/streams/{record_type}/polls": "project",

@@ -15,11 +15,12 @@ var details = map[string]string{
 	"GET /healthz": "For a liveness probe: it answers as long as the process does.",
 	"GET /readyz":  "For a readiness probe. What does not hold stands in the errors of the answer.",
 
-	"GET /v1/providers":                "The catalogue: what is built in, and the operator's own connectors.",
-	"POST /v1/projects":                "A project is a tenant; its id stands in every event.",
-	"POST /v1/accounts":                "Credentials are what the connector asks for (`GET /v1/providers/{name}`); they are sealed and never shown again. Its streams are polled at once. Sends `account.created`.",
-	"PATCH /v1/accounts/{account_id}":  "Credentials, where given, replace all of them, end a need for attention and make all streams due. Sends `account.updated`.",
-	"DELETE /v1/accounts/{account_id}": "Its past events stay in the log. Can't be undone. Sends `account.deleted`.",
+	"GET /v1/providers":                    "The catalogue: what is built in, and the operator's own connectors.",
+	"POST /v1/projects":                    "A project is a tenant; its id stands in every event.",
+	"POST /v1/accounts":                    "Credentials are what the connector asks for (`GET /v1/providers/{name}`); they are sealed and never shown again. Before anything is written the provider is asked for one small page of each record type: where it refuses the credentials, isn't there, or no record type can be read, the answer is 422 with a `type` such as `urn:synthook:account:credentials`. A record type that alone is refused stands in `check`, and its stream needs attention. A provider that is down or throttles is no reason against the account. Its streams are polled at once. Sends `account.created`.",
+	"PATCH /v1/accounts/{account_id}":      "Credentials that are given take the place of those of their names, an empty one is removed, the others stay (but those of another way to authenticate). They end a need for attention and make all streams due. They, and another base URL, are checked first, as when an account is made. Sends `account.updated`.",
+	"POST /v1/accounts/{account_id}/check": "It takes up to 15 seconds and changes nothing, but for a need for attention that is over: then the account, or the stream, is polled again.",
+	"DELETE /v1/accounts/{account_id}":     "Its past events stay in the log. Can't be undone. Sends `account.deleted`.",
 
 	"PATCH " + streamRoute:             "An empty schedule or baseline returns to the next in precedence: stream, account, record type, connector, one hour.",
 	"POST " + streamRoute + "/poll":    "With `wait` the answer comes when the poll has ended; whoever goes away meanwhile ends the poll.",

@@ -66,7 +66,7 @@ func create[I, T any](a *API, r route, handle func(context.Context, *I) (T, erro
 type versioned interface{ version() any }
 
 func (v Account) version() any {
-	v.State, v.StateReason, v.BlockedUntil = "", "", nil
+	v.State, v.StateReason, v.NextCheckAt, v.BlockedUntil, v.Check = "", "", nil, nil, nil
 	return v
 }
 

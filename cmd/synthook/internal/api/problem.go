@@ -29,6 +29,10 @@ func invalid(location, message string) *huma.ErrorModel {
 	return problem(http.StatusUnprocessableEntity, "validation failed", &huma.ErrorDetail{Location: location, Message: message})
 }
 
+// AccountProblem begins the type of a problem that programs may want to tell apart: behind
+// it stands one of Finding's faults, or unexpected_answer.
+const AccountProblem = "urn:synthook:account:"
+
 // withoutValues drops what was sent from the answer that refuses it: it may be a
 // credential, and answers end up in logs.
 func withoutValues(_ huma.Context, _ string, v any) (any, error) {
@@ -54,7 +58,11 @@ func (a *API) refuse(ctx context.Context, err error) *huma.ErrorModel {
 		return p
 	}
 	if v, ok := errors.AsType[*poller.InvalidError](err); ok {
-		return invalid("body."+v.Field, v.Message)
+		refusal := invalid("body."+v.Field, v.Message)
+		if v.Code != "" {
+			refusal.Type, refusal.Detail = AccountProblem+v.Code, "the provider was asked, and the account can't be read like this"
+		}
+		return refusal
 	}
 	if v, ok := errors.AsType[*dispatch.InvalidError](err); ok {
 		return invalid("body."+v.Field, v.Message)

@@ -44,6 +44,7 @@ func (a *API) resyncRoutes() {
 			ReplayPath
 			Body *ReconciliationStart
 		}) (Reconciliation, error) {
+			changeOf(ctx).none = in.Body != nil && in.Body.DryRun
 			found, err := a.Webhooks.StartReconcile(ctx, projectOf(ctx), in.ID, in.Body != nil && in.Body.DryRun)
 			return Reconciliation{showReplay(found.Replay), found.Created, found.Deleted}, err
 		})

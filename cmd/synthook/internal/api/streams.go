@@ -174,7 +174,7 @@ func StreamOf(s poller.Stream) Stream {
 		QuarantineThreshold: s.QuarantineThreshold, ReleaseAfter: s.ReleaseAfter,
 		NextPollAt: optional(s.NextPollAt), LastPollAt: optional(s.LastPollAt), LastCompleteAt: optional(s.LastCompleteAt), LastChangeAt: optional(s.LastChangeAt),
 		LastDurationMS: s.LastDurationMS, LastError: s.LastError, Failures: s.Failures, Polls: s.Polls, Records: s.Records, Suspected: s.Suspected, Hidden: s.Hidden, HiddenSample: s.HiddenSample,
-		Progress: showProgress(s.Progress),
+		Polling: s.Polling, Progress: showProgress(s.Progress),
 	}
 	if s.Quarantine != nil {
 		q := Quarantine(*s.Quarantine)

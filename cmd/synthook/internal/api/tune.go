@@ -99,7 +99,7 @@ func (a *API) tune(ctx context.Context, in *tuneQuery) (Tuning, error) {
 	if err != nil {
 		return Tuning{}, err
 	}
-	aim.Shortest = a.Streams.MinInterval
+	aim.Shortest, aim.Sums = a.Streams.MinInterval, !in.Streams && !in.PerStream
 	proposal := tune.Plan(tunable(seen, now, aim.PerStream), aim)
 	return in.show(proposal, since), nil
 }

@@ -98,11 +98,29 @@ type Account struct {
 	Baseline         string            `json:"baseline" enum:"silent,emit"`
 	PageSize         int               `json:"page_size,omitempty"`
 	State            string            `json:"state" enum:"active,paused,needs_attention"`
-	StateReason      string            `json:"state_reason,omitempty"`
+	StateReason      string            `json:"state_reason,omitempty" doc:"Why it needs attention. Of what the provider says, words of a fixed vocabulary are kept, and nothing else."`
+	NextCheckAt      *time.Time        `json:"next_check_at,omitempty" doc:"When the provider is asked again whether the account still needs attention."`
 	BlockedUntil     *time.Time        `json:"blocked_until,omitempty" doc:"The provider asked for silence until then."`
 	RecordTypes      []string          `json:"record_types"`
 	CreatedAt        time.Time         `json:"created_at"`
 	UpdatedAt        time.Time         `json:"updated_at"`
+	Check            []Finding         `json:"check,omitempty" doc:"What the provider has just answered, by record type: when the account is made, or gets other credentials or another base URL."`
+}
+
+// Finding is what a provider answers to one small request for a record type.
+type Finding struct {
+	RecordType string `json:"record_type"`
+	Result     string `json:"result" enum:"ok,refused,unreachable,throttled,protocol"`
+	Fault      string `json:"fault,omitempty" enum:"credentials,scope,plan,list,host,tls,address,redirect,not_the_provider" doc:"What has to be mended, where that is clear."`
+	Detail     string `json:"detail,omitempty" doc:"What is wrong, and what to do."`
+}
+
+// AccountCheck is the outcome of a check of an account.
+type AccountCheck struct {
+	AccountID string    `json:"account_id"`
+	OK        bool      `json:"ok" doc:"Every record type can be read."`
+	State     string    `json:"state" enum:"active,paused,needs_attention" doc:"Of the account, after the check."`
+	Results   []Finding `json:"results" doc:"By record type."`
 }
 
 // NewAccount connects a provider account.
@@ -120,7 +138,7 @@ type NewAccount struct {
 	PageSize         int               `json:"page_size,omitempty" minimum:"0"`
 }
 
-// AccountUpdate changes what is present. Credentials, where given, replace all of them.
+// AccountUpdate changes what is present; of the credentials, too.
 type AccountUpdate struct {
 	BaseURL          *string           `json:"base_url,omitempty"`
 	Credentials      map[string]string `json:"credentials,omitempty"`
@@ -166,7 +184,8 @@ type Stream struct {
 	Hidden              int         `json:"hidden" doc:"Missing from the listings, but there when asked for one by one: kept as they are known."`
 	HiddenSample        []string    `json:"hidden_sample,omitempty" doc:"Some of their record ids."`
 	Quarantine          *Quarantine `json:"quarantine,omitempty"`
-	Progress            *Progress   `json:"progress,omitempty" doc:"Of a complete listing that takes long: written down every few seconds. Absent: there is none."`
+	Polling             bool        `json:"polling" doc:"A poll is under way."`
+	Progress            *Progress   `json:"progress,omitempty" doc:"Of a complete listing that is under way, or was interrupted. Of one that another process makes, it is some seconds old. Absent: there is none."`
 }
 
 // Progress is how far a complete listing is.
@@ -351,6 +370,7 @@ type WebhookTest struct {
 	Status     int    `json:"status"`
 	DurationMS int64  `json:"duration_ms"`
 	Error      string `json:"error,omitempty"`
+	Answer     string `json:"answer,omitempty" doc:"The first 1024 bytes of what the endpoint answered: told now, and kept nowhere."`
 }
 
 // Event is an entry of the log.

@@ -70,7 +70,7 @@ func (a *API) webhookRoutes() {
 }
 
 func showTest(o dispatch.TestOutcome) WebhookTest {
-	return WebhookTest{Delivered: o.Delivered, Status: o.Status, DurationMS: o.Duration.Milliseconds(), Error: o.Error}
+	return WebhookTest{Delivered: o.Delivered, Status: o.Status, DurationMS: o.Duration.Milliseconds(), Error: o.Error, Answer: o.Answer}
 }
 
 // begin says where in the log a new webhook begins.

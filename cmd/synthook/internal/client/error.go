@@ -3,10 +3,13 @@ package client
 import (
 	"net/http"
 	"strings"
+
+	"github.com/synthook/synthook/cmd/synthook/internal/api"
 )
 
 // Error is a refusal by the service: problem details (RFC 9457).
 type Error struct {
+	Type   string  `json:"type"` // what programs tell it by, where there is one
 	Status int     `json:"status"`
 	Title  string  `json:"title"`
 	Detail string  `json:"detail"`
@@ -56,6 +59,8 @@ func (e *Error) next() string {
 		return "check SYNTHOOK_API_KEY (--api-key): it is not a key of " + e.server
 	case e.Status == http.StatusUnauthorized:
 		return "set SYNTHOOK_API_KEY (--api-key) to a project's key or the admin key"
+	case strings.HasPrefix(e.Type, api.AccountProblem):
+		return "nothing was written; to do without the provider's answer: --no-check"
 	}
 	return ""
 }

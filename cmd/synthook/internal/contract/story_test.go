@@ -90,9 +90,16 @@ func connect(p *proxy) (api.Account, *servicetest.Provider) {
 	list[api.Account](p, "/v1/accounts")
 	name := "Acme Corporation"
 	ask[api.Account](p, http.MethodPatch, path, api.AccountUpdate{OriginOwnerName: &name})
+	if found := ask[api.AccountCheck](p, http.MethodPost, path+"/check", nil); !found.OK || found.State != "active" {
+		p.t.Errorf("checked: %+v", found)
+	}
 	ask[api.Account](p, http.MethodPost, path+"/pause", nil)
 	ask[api.Account](p, http.MethodPost, path+"/resume", nil)
 	p.call(http.StatusUnprocessableEntity, http.MethodPost, "/v1/accounts", api.NewAccount{Provider: "bambohr"})
+	n.Credentials["records_path"] = "nowhere"
+	p.call(http.StatusUnprocessableEntity, http.MethodPost, "/v1/accounts", n)
+	unchecked := ask[api.Account](p, http.MethodPost, "/v1/accounts?check=false", n)
+	ask[any](p, http.MethodDelete, "/v1/accounts/"+unchecked.ID, nil)
 	p.call(http.StatusNotFound, http.MethodGet, "/v1/accounts/nobody", nil)
 	return account, provider
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
+	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/form"
 	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/frame"
 	"github.com/synthook/synthook/poller"
 )
@@ -19,9 +20,9 @@ type accountPage struct {
 	Streams     []streamRow
 	Credentials []credentialField
 	Records     int64
-	Watched     bool              // something is going on: the page follows
+	Mark        string            // what of the streams is shown
 	Open        string            // the form that was refused
-	Wrong       Wrong             // in the open form
+	Wrong       form.Wrong        // in the open form
 	Typed       map[string]string // in the open form
 }
 
@@ -80,10 +81,10 @@ func (d *Dashboard) accountPage(w http.ResponseWriter, r *http.Request) (*accoun
 		row := rowOf(s)
 		page.Streams = append(page.Streams, row)
 		page.Records += s.Records
-		page.Watched = page.Watched || row.Busy()
 	}
-	if page.Watched {
-		page.Refresh = 3
+	var busy bool
+	if page.Mark, busy = markOf(page.Streams); busy {
+		page.Refresh = 2
 	}
 	return page, nil
 }
@@ -111,7 +112,7 @@ func (d *Dashboard) changeAccount(w http.ResponseWriter, r *http.Request) error 
 
 // after ends an action that has no form to come back to.
 func (d *Dashboard) after(w http.ResponseWriter, r *http.Request, to, text string, err error) error {
-	if wrong, ok := wrongOf(err); ok {
+	if wrong, ok := form.Refused(err); ok {
 		for _, message := range wrong {
 			return d.done(w, r, to, frame.Notice{Tone: "bad", Text: frame.Sentence(message)})
 		}
@@ -132,7 +133,7 @@ func (d *Dashboard) pollAccount(w http.ResponseWriter, r *http.Request, id strin
 			return err
 		}
 	}
-	return d.done(w, r, frame.Path("accounts", id), frame.Notice{Tone: "ok", Text: "All its streams are polled now."})
+	return d.done(w, r, frame.Path("accounts", id), frame.Notice{Tone: "ok", Text: "A poll of all its streams is requested."})
 }
 
 func (d *Dashboard) replaceCredentials(w http.ResponseWriter, r *http.Request, id string) error {
@@ -143,7 +144,7 @@ func (d *Dashboard) replaceCredentials(w http.ResponseWriter, r *http.Request, i
 	base := strings.TrimSpace(r.PostFormValue("base_url"))
 	update := api.AccountUpdate{BaseURL: &base, Credentials: readCredentials(r, page.Credentials)}
 	err = d.API.Do(r.Context(), http.MethodPatch, client.Path("v1", "accounts", id), update, nil)
-	if wrong, ok := wrongOf(err); ok {
+	if wrong, ok := form.Refused(err); ok {
 		page.Open, page.Wrong, page.Typed["base_url"] = "credentials", wrong, base
 		wrong["credentials"] = blameCredentials(wrong["credentials"], page.Credentials)
 		return d.again(w, r, "account", page)
@@ -162,13 +163,13 @@ func (d *Dashboard) updateAccount(w http.ResponseWriter, r *http.Request, id str
 		OriginOwnerID: text("origin_owner_id"), OriginOwnerName: text("origin_owner_name"), OriginUsername: text("origin_username"),
 		Schedule: text("schedule"), Baseline: text("baseline"),
 	}
-	size, ok := whole(*text("page_size"))
-	wrong := Wrong{"page_size": "must be a whole number"}
+	size, ok := form.Whole(*text("page_size"))
+	wrong := form.Wrong{"page_size": "must be a whole number"}
 	var err error
 	if ok {
 		update.PageSize = &size
 		err = d.API.Do(r.Context(), http.MethodPatch, client.Path("v1", "accounts", id), update, nil)
-		wrong, ok = wrongOf(err)
+		wrong, ok = form.Refused(err)
 		ok = !ok
 	}
 	if !ok {
@@ -188,17 +189,8 @@ func (d *Dashboard) deleteAccount(w http.ResponseWriter, r *http.Request, id str
 		return err
 	}
 	if typed := strings.TrimSpace(r.PostFormValue("confirm")); typed != page.Label() {
-		page.Open, page.Wrong, page.Typed["confirm"] = "delete", Wrong{"confirm": "type “" + page.Label() + "” to delete it"}, typed
+		page.Open, page.Wrong, page.Typed["confirm"] = "delete", form.Wrong{"confirm": "type “" + page.Label() + "” to delete it"}, typed
 		return d.again(w, r, "account", page)
 	}
 	return d.after(w, r, "/accounts", "Account "+page.Label()+" deleted.", d.ask(r.Context(), http.MethodDelete, "accounts", id))
-}
-
-// whole reads a number that may be left out.
-func whole(text string) (n int, ok bool) {
-	if text == "" {
-		return 0, true
-	}
-	n, err := strconv.Atoi(text)
-	return n, err == nil
 }

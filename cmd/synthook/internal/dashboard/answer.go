@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
@@ -98,27 +97,6 @@ func (d *Dashboard) refused(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	d.broken(w, r, err)
-}
-
-// Wrong is what is wrong with a form, by field; "" is the form as a whole.
-type Wrong map[string]string
-
-// wrongOf takes a refusal of what was typed; ok is false for any other error.
-func wrongOf(err error) (w Wrong, ok bool) {
-	e, ok := errors.AsType[*client.Error](err)
-	if !ok || e.Status != http.StatusUnprocessableEntity && e.Status != http.StatusConflict && e.Status != http.StatusBadRequest {
-		return nil, false
-	}
-	w = Wrong{}
-	for _, f := range e.Fields {
-		_, field, _ := strings.Cut(f.Location, ".")
-		field, _, _ = strings.Cut(field, "[")
-		w[field] = f.Message
-	}
-	if len(e.Fields) == 0 {
-		w[""] = e.Detail
-	}
-	return w, true
 }
 
 // ask calls a route of the API that answers nothing that is needed.

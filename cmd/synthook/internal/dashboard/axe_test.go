@@ -56,6 +56,9 @@ func (b *browser) examine(name, axe string) {
 			const widest = [...document.querySelectorAll("main *")].filter((e) => e.getBoundingClientRect().right > innerWidth + 1).slice(0, 3);
 			all.push("the page is " + over + " pixels wider than the window: " + widest.map((e) => e.outerHTML.slice(0, 120)).join(" … "));
 		}
+		for (const card of document.querySelectorAll("main .card")) {
+			if (card.scrollWidth > card.clientWidth + 1) all.push((card.scrollWidth - card.clientWidth) + " pixels are cut off at the right of " + card.outerHTML.slice(0, 120));
+		}
 		return all;
 	})()`, chromedp.EvalAwaitPromise))
 	if len(found) > 0 {

@@ -17,6 +17,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"html/template"
 	"io/fs"
 	"net/http"
 	"path"
@@ -26,6 +27,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
+	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/explain"
 	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/frame"
 	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/session"
 	"github.com/synthook/synthook/cmd/synthook/internal/keys"
@@ -37,7 +39,7 @@ import (
 
 // Streams sums up and searches the streams of a project.
 type Streams interface {
-	Health(ctx context.Context, projectID string) ([]poller.TypeHealth, error)
+	Health(ctx context.Context, projectID string) (poller.Health, error)
 	Find(ctx context.Context, projectID string, f poller.StreamFilter) ([]poller.Stream, error)
 }
 
@@ -45,6 +47,7 @@ type Streams interface {
 type Accounts interface {
 	AccountStates(ctx context.Context, projectID string) (map[string]int, error)
 	Find(ctx context.Context, projectID string, f poller.AccountFilter) ([]poller.Account, error)
+	Names(ctx context.Context, projectID string, ids []string) (map[string]string, error)
 }
 
 // Activity tells what happened of late.
@@ -116,7 +119,8 @@ func New(c Config) (*Dashboard, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find templates: %w", err)
 	}
-	if d.renderer, err = frame.NewRenderer(templates, func(name string) string { return names[name] }); err != nil {
+	functions := template.FuncMap{"asset": func(name string) string { return names[name] }, "explain": explain.Attempt}
+	if d.renderer, err = frame.NewRenderer(templates, functions); err != nil {
 		return nil, err
 	}
 	d.routes()
@@ -179,6 +183,8 @@ func (d *Dashboard) routes() {
 
 	d.page("GET /{$}", d.overview)
 	d.page("GET /live", d.live)
+	d.page("GET /watch/{account}", d.watch)
+	d.page("GET /watch/{account}/{type}", d.watch)
 
 	d.page("GET /accounts", d.accounts)
 	d.page("GET /accounts/new", d.chooseProvider)
@@ -189,6 +195,7 @@ func (d *Dashboard) routes() {
 
 	d.page("GET /streams", d.streams)
 	d.page("GET /accounts/{account}/streams/{type}", d.stream)
+	d.page("GET /accounts/{account}/streams/{type}/polls/{poll}", d.poll)
 	d.page("POST /accounts/{account}/streams/{type}/{action}", d.changeStream)
 
 	d.page("GET /webhooks", d.webhooks)
@@ -198,6 +205,8 @@ func (d *Dashboard) routes() {
 	d.page("POST /webhooks/{webhook}/{action}", d.changeWebhook)
 	d.page("GET /webhooks/{webhook}/replay", d.planReplay)
 	d.page("GET /webhooks/{webhook}/resync", d.resync)
+	d.page("GET /webhooks/{webhook}/reconcile/{replay}", d.countReconcile)
+	d.page("POST /webhooks/{webhook}/reconcile/{replay}", d.startReconcile)
 	d.page("POST /replays/{replay}/cancel", d.cancelReplay)
 
 	d.page("GET /events", d.events)

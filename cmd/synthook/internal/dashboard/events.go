@@ -11,6 +11,7 @@ import (
 
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
+	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/form"
 	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/frame"
 )
 
@@ -24,7 +25,7 @@ type eventsPage struct {
 	Next                                 string // URL of what is older
 	Back                                 *time.Time
 	Partial                              bool // the search ended at Back, not at the log's beginning
-	Wrong                                Wrong
+	Wrong                                form.Wrong
 }
 
 // Filtered says that not all events were asked for.
@@ -33,8 +34,8 @@ func (p *eventsPage) Filtered() bool {
 }
 
 const (
-	searchWindow = 20_000                // events looked through at once
-	searchTime   = 25 * time.Millisecond // after which no further window is begun
+	searchWindow = 10_000                // events looked through at once
+	searchTime   = 15 * time.Millisecond // after which no further window is begun
 )
 
 func (d *Dashboard) events(w http.ResponseWriter, r *http.Request) error {
@@ -42,7 +43,7 @@ func (d *Dashboard) events(w http.ResponseWriter, r *http.Request) error {
 	page := &eventsPage{
 		Frame: d.frameOf(w, r, "events", "Events"),
 		Event: text("event"), Account: text("account"), RecordType: text("type"), RecordID: text("record"), Field: text("field"),
-		Since: text("since"), Until: text("until"), Wrong: Wrong{},
+		Since: text("since"), Until: text("until"), Wrong: form.Wrong{},
 	}
 	groups, err := d.eventGroups(r.Context(), nil)
 	if err != nil {
@@ -68,7 +69,7 @@ func (d *Dashboard) events(w http.ResponseWriter, r *http.Request) error {
 	set("record_id", page.RecordID)
 	set("field", page.Field)
 	for name, value := range map[string]string{"since": page.Since, "until": page.Until} {
-		t, err := parseTime(value)
+		t, err := form.Time(value)
 		if err != nil {
 			page.Wrong[name] = err.Error()
 		} else if !t.IsZero() {
@@ -77,7 +78,7 @@ func (d *Dashboard) events(w http.ResponseWriter, r *http.Request) error {
 	}
 	if len(page.Wrong) == 0 {
 		err := d.search(r, page, q)
-		wrong, ok := wrongOf(err)
+		wrong, ok := form.Refused(err)
 		if err != nil && !ok {
 			return err
 		}

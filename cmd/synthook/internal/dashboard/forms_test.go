@@ -125,7 +125,10 @@ func TestReplaceCredentials(t *testing.T) {
 		v := newVisitor(t, w.Rig)
 		v.login(servicetest.AdminKey)
 		v.post("/accounts/"+account.ID+"/credentials", url.Values{"credential.api_key": {"no-longer-valid"}, "base_url": {w.sample}})
-		v.expect(http.StatusOK, "Credentials replaced.")
+		if v.expect(http.StatusUnprocessableEntity, "does not accept the credentials (401)", "check api_key"); strings.Contains(v.body, "no-longer-valid") {
+			t.Error("the secret is shown again")
+		}
+		w.uncheckedKey(t, account.ID, "no-longer-valid")
 		servicetest.Eventually(t, "the account needs attention", func() bool { return w.account(t, account.ID).State == "needs_attention" })
 		v.get("/")
 		v.expect(http.StatusOK, "Account Acme Ltd is not polled")

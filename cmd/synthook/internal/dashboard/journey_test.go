@@ -54,6 +54,7 @@ func (b *browser) journey(w *world) {
 	secret := b.addWebhook(w)
 	b.testEvent(w, secret)
 	b.interval()
+	b.follow()
 	b.decide(w)
 	b.replay(w)
 	b.rotate(w, secret)
@@ -138,12 +139,41 @@ func (b *browser) interval() {
 	}
 }
 
+// follow watches a poll, page by page.
+func (b *browser) follow() {
+	b.t.Helper()
+	provider := newPagedProvider(b.t, 5)
+	account, err := client.Send[api.Account](b.t.Context(), b.admin, "POST", "/v1/accounts", provider.account())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, page := range []string{"/accounts/" + account.ID, "/accounts/" + account.ID + "/streams/employees"} {
+		provider.give(2)
+		b.open(page)
+		if b.scripts {
+			get(b, "mark the page", chromedp.Evaluate[bool](`window.loadedOnce = true`))
+		}
+		b.see("2 pages, 20 of 50 records")
+		provider.give(1)
+		b.see("3 pages, 30 of 50 records")
+		provider.give(2)
+		b.see("nothing new")
+		if b.scripts && !get(b, "look for the mark", chromedp.Evaluate[bool](`window.loadedOnce === true`)) {
+			b.t.Error("the page was loaded again to show how far the poll is")
+		}
+		b.press("Poll now")
+		b.see("is requested")
+	}
+	provider.give(5)
+	b.see("nothing new")
+}
+
 // decide finds a quarantine on the overview, looks at its evidence and approves it.
 func (b *browser) decide(w *world) {
 	b.t.Helper()
 	w.quarantine(b.t)
 	b.open("/")
-	b.press("generic employees: 40 missing records held")
+	b.press("Employees of Globex: 40 missing records held")
 	b.see("The listing is empty, 40 records were known")
 	b.press("Approve: they are gone")
 	b.see("Approved.")

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -9,16 +10,16 @@ import (
 
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
+	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/push"
+	"github.com/synthook/synthook/poller"
 )
 
 const (
-	liveWait  = "25s"            // for an event, before a sign of life
-	liveLimit = 50               // events at once
-	liveFor   = 30 * time.Minute // then the browser comes again, and shows its cookie
+	liveWait  = "25s" // for an event, before a sign of life
+	liveLimit = 50    // events at once
 )
 
-// live is the tail of the log as server-sent events: each a row, written here, that the
-// page puts on top.
+// live is the tail of the log: each event a row, written here, that the page puts on top.
 func (d *Dashboard) live(w http.ResponseWriter, r *http.Request) error {
 	after, err := strconv.ParseInt(r.FormValue("after"), 10, 64)
 	if err != nil || after < 0 {
@@ -27,43 +28,90 @@ func (d *Dashboard) live(w http.ResponseWriter, r *http.Request) error {
 	if last, err := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64); err == nil {
 		after = max(after, last)
 	}
-	control := http.NewResponseController(w)
-	// The server's limits are for answers that end.
-	_, _ = control.SetReadDeadline(time.Time{}), control.SetWriteDeadline(time.Time{})
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no")
-	end := time.Now().Add(liveFor)
-	for time.Now().Before(end) {
+	for to := push.Begin(w); ; {
 		page, err := client.Get[api.Page[api.Event]](r.Context(), d.API,
 			fmt.Sprintf("/v1/events?order=asc&after=%d&limit=%d&wait=%s", after, liveLimit, liveWait))
 		if err != nil {
 			return nil // the browser comes again
 		}
-		var b bytes.Buffer
+		var news []push.Event
 		for _, e := range page.Items {
 			after = e.Sequence
-			fmt.Fprintf(&b, "id: %d\ndata: ", e.Sequence)
 			var row bytes.Buffer
 			if err := d.renderer.Part(&row, "overview", "tail-row", e); err != nil {
 				return nil
 			}
-			b.Write(bytes.ReplaceAll(bytes.TrimSpace(row.Bytes()), []byte("\n"), []byte(" ")))
-			b.WriteString("\n\n")
+			news = append(news, push.Event{ID: strconv.FormatInt(after, 10), Data: row.Bytes()})
 		}
-		if len(page.Items) == 0 {
-			b.WriteString(": nothing new\n\n")
-		}
-		if _, err := w.Write(b.Bytes()); err != nil {
+		if to.Send(news...) != nil || d.closing() {
 			return nil
 		}
-		if control.Flush() != nil {
+	}
+}
+
+func (d *Dashboard) closing() bool {
+	select {
+	case <-d.Closing:
+		return true
+	default:
+		return false
+	}
+}
+
+const (
+	watchBusy = 200 * time.Millisecond // between two looks at streams that are polled
+	watchCalm = 2 * time.Second        // and at others
+	watchSign = 25 * time.Second       // at most between two signs of life
+)
+
+// watch tells the page of an account, or of one of its streams, whenever something about
+// its polls has moved on since what it shows: it brings its moving part up to date then.
+func (d *Dashboard) watch(w http.ResponseWriter, r *http.Request) error {
+	filter := poller.StreamFilter{AccountIDs: []string{r.PathValue("account")}, RecordType: r.PathValue("type"), Limit: 1 << 20}
+	told, last := r.FormValue("seen"), time.Now()
+	if brought := r.Header.Get("Last-Event-ID"); brought != "" {
+		told = brought
+	}
+	to := push.Begin(w)
+	if to.Send() != nil {
+		return nil
+	}
+	for !d.closing() {
+		mark, busy, err := d.markOf(r.Context(), sessionOf(r).Project, filter)
+		if err != nil {
 			return nil
+		}
+		switch {
+		case mark != told:
+			err = to.Send(push.Event{ID: mark, Data: []byte("moved")})
+			told, last = mark, time.Now()
+		case time.Since(last) > watchSign:
+			err = to.Send()
+			last = time.Now()
+		}
+		if err != nil {
+			return nil
+		}
+		wait := watchCalm
+		if busy {
+			wait = watchBusy
 		}
 		select {
-		case <-d.Closing:
+		case <-r.Context().Done():
 			return nil
-		default:
+		case <-d.Closing:
+		case <-time.After(wait):
 		}
 	}
 	return nil
+}
+
+func (d *Dashboard) markOf(ctx context.Context, project string, f poller.StreamFilter) (mark string, busy bool, err error) {
+	found, err := d.Config.Streams.Find(ctx, project, f)
+	rows := make([]streamRow, 0, len(found))
+	for _, s := range found {
+		rows = append(rows, rowOf(s))
+	}
+	mark, busy = markOf(rows)
+	return mark, busy, err
 }

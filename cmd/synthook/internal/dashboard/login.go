@@ -164,7 +164,11 @@ func sessionOf(r *http.Request) session.Session {
 // page adds a page that needs a login: its handler runs as the caller of the session.
 func (d *Dashboard) page(pattern string, handle func(http.ResponseWriter, *http.Request) error) {
 	d.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, 256<<10)
+		longest := int64(256 << 10)
+		if strings.HasSuffix(r.URL.Path, "/reconcile") {
+			longest = longestIDs // the one form that has a file; it is read as it comes
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, longest)
 		s, err := d.find(r)
 		if errors.Is(err, session.ErrNone) {
 			toLogin(w, r)
@@ -199,7 +203,7 @@ func (d *Dashboard) find(r *http.Request) (session.Session, error) {
 
 func toLogin(w http.ResponseWriter, r *http.Request) {
 	target := "/login"
-	if r.Method == http.MethodGet && r.URL.Path != "/" && r.URL.Path != "/live" {
+	if r.Method == http.MethodGet && r.URL.Path != "/" && r.URL.Path != "/live" && !strings.HasPrefix(r.URL.Path, "/watch/") {
 		target += "?next=" + urlEscape(r.URL.RequestURI())
 	}
 	http.Redirect(w, r, target, http.StatusSeeOther)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"strings"
 
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
@@ -29,8 +30,8 @@ type overviewPage struct {
 	Tail             []api.Event // newest first
 	After            int64       // the newest sequence of the tail
 
-	refused bool            // some account needs attention
-	wanting map[string]bool // states in which some stream is
+	refused bool               // some account needs attention
+	wanting map[string][]int64 // streams, by the state that needs attention
 }
 
 // typeRow is one record type's streams.
@@ -99,16 +100,12 @@ func (d *Dashboard) countStreams(ctx context.Context, page *overviewPage) error 
 			page.Paused = n
 		}
 	}
-	page.refused, page.wanting = states[poller.StateNeedsAttention] > 0, map[string]bool{}
-	types, err := d.Config.Streams.Health(ctx, page.Project)
+	health, err := d.Config.Streams.Health(ctx, page.Project)
 	if err != nil {
 		return err
 	}
-	for _, h := range types {
-		for state, n := range h.States {
-			page.wanting[state] = page.wanting[state] || n > 0
-		}
-		page.wanting[poller.StreamLate] = page.wanting[poller.StreamLate] || h.Late > 0
+	page.refused, page.wanting = states[poller.StateNeedsAttention] > 0, health.Wanting
+	for _, h := range health.Types {
 		row := typeRow{
 			RecordType: h.RecordType, Streams: h.Streams(), Records: h.Records,
 			OK:        h.States[poller.StreamOK] - min(h.Late, h.States[poller.StreamOK]),
@@ -144,14 +141,21 @@ func (d *Dashboard) findProblems(ctx context.Context, page *overviewPage) error 
 		page.Problems = append(page.Problems, webhookProblems(h)...)
 	}
 	for _, state := range wanting[1:] { // the first is an account's
-		if !page.wanting[state] {
+		if len(page.wanting[state]) == 0 || len(page.Problems) > problemsShown {
 			continue
 		}
-		streams, err := d.Config.Streams.Find(ctx, page.Project, poller.StreamFilter{States: []string{state}, Limit: problemsShown + 1})
+		streams, err := d.Config.Streams.Find(ctx, page.Project, poller.StreamFilter{IDs: page.wanting[state], Limit: problemsShown + 1})
 		if err != nil {
 			return err
 		}
-		for _, s := range streams {
+		rows, err := d.rowsOf(ctx, page.Project, streams)
+		if err != nil {
+			return err
+		}
+		for _, s := range rows {
+			if state != poller.StreamLate && s.State != state {
+				continue // it has got well meanwhile
+			}
 			page.Problems = append(page.Problems, streamProblem(s, state))
 		}
 	}
@@ -174,9 +178,9 @@ func webhookProblems(h api.Webhook) []problem {
 	return nil
 }
 
-func streamProblem(s poller.Stream, state string) problem {
-	p := problem{Tone: "warn", Where: frame.Path("accounts", s.AccountID, "streams", s.RecordType)}
-	name := s.Provider + " " + frame.Words(s.RecordType)
+func streamProblem(s streamRow, state string) problem {
+	p := problem{Tone: "warn", Where: s.Path()}
+	name := strings.ToUpper(s.RecordType[:1]) + frame.Words(s.RecordType[1:]) + " of " + nameOf(s.Owner, s.AccountID)
 	switch state {
 	case poller.StreamQuarantined:
 		p.What, p.Why = name+": "+held(s.Quarantine)+" held", "Too many to believe at once. Look at the evidence, then approve or reject."
@@ -189,7 +193,7 @@ func streamProblem(s poller.Stream, state string) problem {
 }
 
 // held is what a quarantine holds most of.
-func held(q *poller.Quarantine) string {
+func held(q *api.Quarantine) string {
 	if q.Missing == 0 {
 		return frame.Plural(q.Updated, "update")
 	}

@@ -1,6 +1,8 @@
 package dashboard_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
@@ -22,6 +24,9 @@ func (w *world) lively(t testing.TB, then func()) map[string]string {
 	for _, recordType := range acme.RecordTypes {
 		post[api.PollResult](t, w, "/v1/accounts/"+acme.ID+"/streams/"+recordType+"/poll?wait=true", nil)
 	}
+	post[api.Webhook](t, w, "/v1/webhooks/"+down.ID+"/secrets", api.SecretRotation{})
+	handed := post[api.Replay](t, w, "/v1/reconciliations", api.NewReconciliation{WebhookID: hook.ID, AccountID: acme.ID, RecordType: "employees"})
+	post[api.HandedIDs](t, w, "/v1/reconciliations/"+handed.ID+"/ids", strings.NewReader("1\n2\nformer\n"))
 	post[api.Project](t, w, "/v1/projects", api.NewProject{ID: "acme-staging", Name: "Acme, staging"})
 	post[api.APIKey](t, w, "/v1/projects/default/api-keys", api.NewAPIKey{Name: "continuous integration"})
 	servicetest.Eventually(t, "the events are delivered", func() bool {
@@ -35,12 +40,17 @@ func (w *world) lively(t testing.TB, then func()) map[string]string {
 	if err != nil || len(events.Items) == 0 {
 		t.Fatalf("events of employees: %d %v", len(events.Items), err)
 	}
+	polls, err := client.Get[api.Page[api.Poll]](t.Context(), w.Admin(""), "/v1/accounts/"+acme.ID+"/streams/employees/polls?limit=1")
+	if err != nil || len(polls.Items) == 0 {
+		t.Fatalf("polls of employees: %d %v", len(polls.Items), err)
+	}
 	return map[string]string{
+		"poll": fmt.Sprintf("/accounts/%s/streams/employees/polls/%d", acme.ID, polls.Items[0].ID), "poll-missing": "/accounts/" + acme.ID + "/streams/employees/polls/999999",
 		"overview": "/", "accounts": "/accounts", "account-add": "/accounts/new", "account-new": "/accounts/new/bamboohr", "account-generic": "/accounts/new/generic",
 		"account": "/accounts/" + acme.ID, "account-paused": "/accounts/" + initech.ID,
 		"streams": "/streams", "stream": "/accounts/" + acme.ID + "/streams/employees", "quarantine": "/accounts/" + held + "/streams/employees",
 		"webhooks": "/webhooks", "webhook-new": "/webhooks/new", "webhook": "/webhooks/" + hook.ID, "webhook-down": "/webhooks/" + down.ID,
-		"replay": "/webhooks/" + hook.ID + "/replay?event=hris_employees.*", "resync": "/webhooks/" + hook.ID + "/resync?record_type=employees", "events": "/events", "events-none": "/events?record=nobody",
+		"replay": "/webhooks/" + hook.ID + "/replay?event=hris_employees.*", "reconcile": "/webhooks/" + hook.ID + "/reconcile/" + handed.ID, "resync": "/webhooks/" + hook.ID + "/resync?record_type=employees", "events": "/events", "events-none": "/events?record=nobody",
 		"event": "/events/" + events.Items[0].ID, "providers": "/providers", "provider": "/providers/bamboohr", "settings": "/settings", "tune": "/tune?budget=200/h",
 		"wrong": "/events?event=hris_employes.created", "missing": "/accounts/nobody",
 	}

@@ -27,6 +27,8 @@ func TestEveryPage(t *testing.T) {
 			for _, name := range slices.Sorted(maps.Keys(pages)) {
 				size := v.get(pages[name])
 				switch name {
+				case "poll-missing":
+					v.expect(http.StatusNotFound, "not on record any more")
 				case "missing":
 					v.expect(http.StatusNotFound, "Account not found.")
 				case "wrong":

@@ -1,17 +1,11 @@
 package dashboard_test
 
 import (
-	"compress/gzip"
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"maps"
-	"net/http"
-	"net/http/cookiejar"
-	"net/url"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -40,7 +34,7 @@ func TestScale(t *testing.T) {
 		pages := map[string]string{
 			"overview": "/", "accounts": "/accounts", "accounts, searched": "/accounts?q=owner+77", "account": "/accounts/" + account,
 			"streams": "/streams", "streams, failing": "/streams?state=failing", "streams, attention": "/streams?state=attention",
-			"stream": "/accounts/" + account + "/streams/employees", "webhooks": "/webhooks", "webhook": hook, "replay, counted": hook + "/replay?event=hris_employees.*",
+			"stream": "/accounts/" + account + "/streams/employees", "webhooks": "/webhooks", "webhook": hook, "webhook, behind": "/webhooks/wh_behind", "replay, counted": hook + "/replay?event=hris_employees.*",
 			"events": "/events", "events of an account": "/events?account=" + account, "events of a record": "/events?record=r77", "events, rare": "/events?event=account.created",
 			"event": event, "providers": "/providers", "add account": "/accounts/new/generic", "settings": "/settings", "tune": "/tune",
 		}
@@ -85,16 +79,22 @@ func fill(t *testing.T, location string, events int) (account string) {
 		}
 	}
 	run(`INSERT INTO projects (id, name, hash_key, created_at) VALUES ('default', 'default', $1, $2)`, []byte{1}, now)
-	run(`INSERT INTO webhooks (id, project_id, url, events, cursor_id, enabled, created_at, updated_at) VALUES ('wh_scale', 'default', 'http://127.0.0.1:1/', '["hris_employees.*"]', 0, false, $1, $1)`, now)
+	run(`INSERT INTO webhooks (id, project_id, url, events, cursor_id, enabled, last_success_at, created_at, updated_at) VALUES
+		('wh_behind', 'default', 'http://127.0.0.1:1/', '["hris_employees.*"]', 0, false, NULL, $1, $1), ('wh_scale', 'default', 'http://127.0.0.1:1/', '["hris_employees.*"]', $2, true, $1, $1, $1)`, now, events)
 	run(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
 		INSERT INTO accounts (id, project_id, provider, credentials, origin_owner_name, created_at, updated_at)
 		SELECT 'account-' || i, 'default', 'bamboohr', $2, 'Owner ' || i, $3, $3 FROM n`, events/400, []byte{1}, now)
 	for _, recordType := range []string{"employees", "employments", "applications", "job_postings"} {
-		run(`INSERT INTO streams (account_id, record_type, next_poll_at, last_poll_at, last_complete_at, polls, records, failures)
-			SELECT id, $1, $2, $3, $3, 10, 1000, CASE WHEN length(id) = 10 THEN 1 ELSE 0 END FROM accounts`, recordType, now.Add(time.Hour), now.Add(-time.Minute))
+		run(`INSERT INTO streams (account_id, record_type, next_poll_at, last_poll_at, last_complete_at, polls, requests, complete_ms, last_duration_ms, records, failures)
+			SELECT id, $1, $2, $3, $3, 10, 70, 100 + length(id) * 7 + CAST(substr(id, 9) AS integer) % 3001, 100, 1000, CASE WHEN length(id) = 10 THEN 1 ELSE 0 END FROM accounts`, recordType, now.Add(time.Hour), now.Add(-time.Minute))
+	}
+	step := 20 * time.Hour / time.Duration(events/5)
+	at := fmt.Sprintf(`$2 + i * %d`, step.Microseconds())
+	if db.Pool != nil {
+		at = fmt.Sprintf(`CAST($2 AS timestamptz) + i * interval '%d microseconds'`, step.Microseconds())
 	}
 	run(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
-		INSERT INTO attempts (webhook_id, event_id, attempted_at, duration_ms, status) SELECT 'wh_scale', i, $2, 12, 204 FROM n`, events/5, now.Add(-3*time.Hour))
+		INSERT INTO attempts (webhook_id, event_id, attempted_at, duration_ms, status) SELECT 'wh_scale', 5 * i, `+at+`, 12, 204 FROM n`, events/5, now.Add(-20*time.Hour))
 	log := func(yield func(hashstore.Event) bool) {
 		for i := range events {
 			e := hashstore.Event{
@@ -129,89 +129,4 @@ func newest(t *testing.T, r *servicetest.Rig) string {
 	var page struct{ Items []struct{ ID string } }
 	r.Call("GET /v1/events?limit=1", servicetest.AdminKey, "").Decode(t, &page)
 	return page.Items[0].ID
-}
-
-// visitor is a browser without scripts, styles or a window.
-type visitor struct {
-	t      testing.TB
-	url    string
-	client *http.Client
-	assets int // bytes of style and script over the wire
-	body   string
-	header http.Header
-	status int
-}
-
-func newVisitor(t testing.TB, r *servicetest.Rig) *visitor {
-	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := &visitor{t: t, url: r.URL(), client: &http.Client{Jar: jar, Transport: &http.Transport{DisableCompression: true}}}
-	t.Cleanup(v.client.CloseIdleConnections)
-	return v
-}
-
-func (v *visitor) login(key string) {
-	v.t.Helper()
-	v.post("/login", url.Values{"key": {key}})
-	for part := range strings.SplitSeq(v.body, `"`) {
-		if strings.HasPrefix(part, "/assets/") {
-			v.assets += v.peek(part)
-		}
-	}
-}
-
-// get loads a page and returns its bytes over the wire.
-func (v *visitor) get(path string) int {
-	v.t.Helper()
-	return v.send(http.MethodGet, path, nil)
-}
-
-// post sends a form and follows to where it leads.
-func (v *visitor) post(path string, form url.Values) int {
-	v.t.Helper()
-	return v.send(http.MethodPost, path, form)
-}
-
-// peek loads something without leaving the page.
-func (v *visitor) peek(path string) int {
-	v.t.Helper()
-	kept := *v
-	defer func() { v.body, v.header, v.status = kept.body, kept.header, kept.status }()
-	return v.get(path)
-}
-
-func (v *visitor) send(method, path string, form url.Values) int {
-	v.t.Helper()
-	r, err := http.NewRequestWithContext(v.t.Context(), method, v.url+path, strings.NewReader(form.Encode()))
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	if form != nil {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	r.Header.Set("Accept-Encoding", "gzip")
-	answer, err := v.client.Do(r)
-	if err != nil {
-		v.t.Fatalf("%s %s: %v", method, path, err)
-	}
-	defer answer.Body.Close()
-	wire, err := io.ReadAll(answer.Body)
-	if err != nil {
-		v.t.Fatalf("%s %s: %v", method, path, err)
-	}
-	body := wire
-	if answer.Header.Get("Content-Encoding") == "gzip" {
-		z, err := gzip.NewReader(strings.NewReader(string(wire)))
-		if err == nil {
-			body, err = io.ReadAll(z)
-		}
-		if err != nil {
-			v.t.Fatalf("%s %s: %v", method, path, err)
-		}
-	}
-	v.body, v.header, v.status = string(body), answer.Header, answer.StatusCode
-	return len(wire)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
+	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/form"
 	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/frame"
 	"github.com/synthook/synthook/cmd/synthook/internal/settings"
 	"github.com/synthook/synthook/dispatch"
@@ -24,7 +25,7 @@ type settingsPage struct {
 	Older     string
 	Version   string
 	Open      string
-	Wrong     Wrong
+	Wrong     form.Wrong
 	Typed     map[string]string
 }
 
@@ -112,7 +113,7 @@ func (d *Dashboard) changeSettings(w http.ResponseWriter, r *http.Request) error
 		d.fail(w, r, http.StatusNotFound, "There is no such action.")
 		return nil
 	}
-	if wrong, ok := wrongOf(err); ok {
+	if wrong, ok := form.Refused(err); ok {
 		page, err := d.settingsPage(w, r)
 		if err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
 	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/chart"
+	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/form"
 	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/frame"
 )
 
@@ -20,6 +21,7 @@ import (
 type streamPage struct {
 	frame.Frame
 	Stream    streamRow
+	Mark      string // what of it is shown
 	Account   api.Account
 	Polls     []api.Poll // newest first
 	Next      string
@@ -29,7 +31,7 @@ type streamPage struct {
 	Changed   []fieldShare   // of the polls that are shown
 	Diagnosis *api.Diagnosis // of the doctor, in the answer to its form
 	Open      string         // the form that was refused
-	Wrong     Wrong
+	Wrong     form.Wrong
 	Typed     map[string]string
 }
 
@@ -65,8 +67,8 @@ type fieldShare struct {
 const fieldsShown = 12
 
 // changedFields sums up what the updates of some polls were about, the most frequent
-// field first.
-func changedFields(polls []api.Poll) (shares []fieldShare) {
+// field first, at most so many fields; 0: all.
+func changedFields(polls []api.Poll, limit int) (shares []fieldShare) {
 	sum, most := map[string]int{}, 0
 	for _, p := range polls {
 		for name, n := range p.Fields {
@@ -80,7 +82,10 @@ func changedFields(polls []api.Poll) (shares []fieldShare) {
 	slices.SortFunc(shares, func(a, b fieldShare) int {
 		return cmp.Or(b.Records-a.Records, strings.Compare(a.Name, b.Name))
 	})
-	return shares[:min(len(shares), fieldsShown)]
+	if limit > 0 && len(shares) > limit {
+		shares = shares[:limit]
+	}
+	return shares
 }
 
 // Requests says that the requests of polls are on record.
@@ -124,7 +129,7 @@ func (d *Dashboard) streamPage(w http.ResponseWriter, r *http.Request) (*streamP
 	if polls.Next != "" {
 		page.Next = with(r.URL, "before", polls.Next)
 	}
-	page.Timeline, page.Changed = timeline(polls.Items), changedFields(polls.Items)
+	page.Timeline, page.Changed = timeline(polls.Items), changedFields(polls.Items, fieldsShown)
 	volatile, err := client.Get[api.Page[api.VolatileField]](ctx, d.API, here+"/volatile-fields")
 	if err != nil {
 		return nil, err
@@ -138,8 +143,9 @@ func (d *Dashboard) streamPage(w http.ResponseWriter, r *http.Request) (*streamP
 		}
 	}
 	page.Frame = d.frameOf(w, r, "streams", frame.Words(s.RecordType)+" of "+nameOf(page.Account.OriginOwnerName, s.AccountID))
-	if page.Stream.Busy() {
-		page.Refresh = 3
+	var busy bool
+	if page.Mark, busy = markOf([]streamRow{page.Stream}); busy {
+		page.Refresh = 2
 	}
 	return page, nil
 }
@@ -184,7 +190,7 @@ func (d *Dashboard) changeStream(w http.ResponseWriter, r *http.Request) error {
 	paused := true
 	switch r.PathValue("action") {
 	case "poll":
-		return act("poll", "Polled now: "+frame.Words(recordType)+".")
+		return act("poll", "A poll of "+frame.Words(recordType)+" is requested.")
 	case "approve":
 		return act("approve", "Approved. The stream is polled now; what is still missing is deleted and told.")
 	case "reject":
@@ -208,77 +214,6 @@ func (d *Dashboard) changeStream(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// setInterval changes one stream's interval from the account's page.
-func (d *Dashboard) setInterval(w http.ResponseWriter, r *http.Request, back string) error {
-	typed := strings.TrimSpace(r.PostFormValue("schedule"))
-	s, err := client.Send[api.Stream](r.Context(), d.API, http.MethodPatch, streamPath(r), api.StreamUpdate{Schedule: &typed})
-	if wrong, ok := wrongOf(err); ok {
-		page, err := d.accountPage(w, r)
-		if err != nil {
-			return err
-		}
-		for i := range page.Streams {
-			if page.Streams[i].RecordType == r.PathValue("type") {
-				page.Streams[i].Typed, page.Streams[i].Wrong = typed, wrong["schedule"]
-			}
-		}
-		return d.again(w, r, "account", page)
-	}
-	return d.after(w, r, back, "Interval of "+frame.Words(s.RecordType)+" saved: "+s.Schedule+".", err)
-}
-
-func (d *Dashboard) updateStream(w http.ResponseWriter, r *http.Request) error {
-	typed := map[string]string{}
-	for _, name := range []string{"schedule", "baseline", "ignore_paths", "digest_paths", "changed_fields", "quarantine_threshold", "release_after"} {
-		typed[name] = strings.TrimSpace(r.PostFormValue(name))
-	}
-	schedule, paths, digests, named := typed["schedule"], splitLines(typed["ignore_paths"]), splitLines(typed["digest_paths"]), typed["changed_fields"] != ""
-	update := api.StreamUpdate{Schedule: &schedule, IgnorePaths: &paths, DigestPaths: &digests, ChangedFields: &named}
-	if baseline := typed["baseline"]; r.PostForm.Has("baseline") {
-		update.Baseline = &baseline
-	}
-	wrong := Wrong{}
-	for name, to := range map[string]**int{"quarantine_threshold": &update.QuarantineThreshold, "release_after": &update.ReleaseAfter} {
-		n, ok := whole(typed[name])
-		if !ok {
-			wrong[name] = "must be a whole number"
-		}
-		*to = &n
-	}
-	var err error
-	if len(wrong) == 0 {
-		err = d.API.Do(r.Context(), http.MethodPatch, streamPath(r), update, nil)
-		wrong, _ = wrongOf(err)
-	}
-	if len(wrong) > 0 {
-		return d.streamAgain(w, r, "settings", wrong, typed)
-	}
-	return d.after(w, r, frame.Path("accounts", r.PathValue("account"), "streams", r.PathValue("type")), "Saved.", err)
-}
-
-func (d *Dashboard) streamAgain(w http.ResponseWriter, r *http.Request, open string, wrong Wrong, typed map[string]string) error {
-	page, err := d.streamPage(w, r)
-	if err != nil {
-		return err
-	}
-	page.Open, page.Wrong, page.Typed = open, wrong, typed
-	return d.again(w, r, "stream", page)
-}
-
-// ignorePath adds one path to those that the stream ignores.
-func (d *Dashboard) ignorePath(w http.ResponseWriter, r *http.Request) error {
-	s, err := client.Get[api.Stream](r.Context(), d.API, streamPath(r))
-	if err != nil {
-		return err
-	}
-	path := r.PostFormValue("path")
-	paths := append(slices.Clone(s.IgnorePaths), path)
-	slices.Sort(paths)
-	paths = slices.Compact(paths)
-	err = d.API.Do(r.Context(), http.MethodPatch, streamPath(r), api.StreamUpdate{IgnorePaths: &paths}, nil)
-	return d.after(w, r, frame.Path("accounts", s.AccountID, "streams", s.RecordType), "Ignored from now on: "+path+". The next poll takes it up without telling of every record.", err)
-}
-
 // doctor examines the stream and shows what it found in the answer itself: it is kept
 // nowhere.
 func (d *Dashboard) doctor(w http.ResponseWriter, r *http.Request) error {
@@ -286,7 +221,7 @@ func (d *Dashboard) doctor(w http.ResponseWriter, r *http.Request) error {
 	// Two listings may take longer than the server's limits.
 	_, _ = control.SetReadDeadline(time.Time{}), control.SetWriteDeadline(time.Time{})
 	found, err := client.Send[api.Diagnosis](r.Context(), d.API, http.MethodPost, streamPath(r)+"/doctor", nil)
-	if wrong, ok := wrongOf(err); ok {
+	if wrong, ok := form.Refused(err); ok {
 		return d.streamAgain(w, r, "doctor", wrong, nil)
 	}
 	if err != nil {

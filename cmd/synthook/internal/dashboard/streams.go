@@ -1,12 +1,15 @@
 package dashboard
 
 import (
+	"context"
+	"fmt"
 	"html/template"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/chart"
@@ -17,6 +20,7 @@ import (
 // streamRow is a stream and how fresh it is.
 type streamRow struct {
 	api.Stream
+	Owner string // the account's, where it was read
 	Gauge template.HTML
 	Typed string // an interval that was refused
 	Wrong string // and why
@@ -58,6 +62,55 @@ func (s streamRow) From() string {
 func (s streamRow) Busy() bool {
 	polled := s.State != poller.StreamPaused && s.State != poller.StreamNeedsAttention
 	return polled && s.NextPollAt != nil && time.Until(*s.NextPollAt) < 0
+}
+
+// Under says how far the poll under way is, "" where that is not known (yet).
+func (s streamRow) Under() string {
+	p := s.Progress
+	if p == nil {
+		return ""
+	}
+	text := frame.Plural(p.Pages, "page") + ", "
+	if p.Total != nil && *p.Total >= p.Records { // a first listing may be read twice
+		text += frame.Number(p.Records) + " of " + frame.Plural(*p.Total, "record")
+	} else {
+		text += frame.Plural(p.Records, "record")
+	}
+	if p.RemainingSeconds != nil && *p.RemainingSeconds > 9 {
+		text += ", about " + frame.Duration(time.Duration(*p.RemainingSeconds)*time.Second) + " left"
+	}
+	return text
+}
+
+// Found says what came of the last poll.
+func (s streamRow) Found() string {
+	switch {
+	case s.LastPollAt == nil:
+		return ""
+	case s.Failures > 0:
+		return "failed"
+	case s.Quarantine != nil:
+		return "held in quarantine"
+	case s.LastChangeAt != nil && !s.LastChangeAt.Before(*s.LastPollAt):
+		return "found changes"
+	}
+	return "nothing new"
+}
+
+// markOf stands for all that pages show of polls of some streams: it differs when that has
+// moved on. busy says that it will soon.
+func markOf(rows []streamRow) (mark string, busy bool) {
+	var h xxhash.Digest
+	h.Reset()
+	for _, s := range rows {
+		busy = busy || s.Busy() || s.Polling
+		var reached [2]int64
+		if s.Progress != nil {
+			reached = [2]int64{s.Progress.Pages, s.Progress.Records}
+		}
+		fmt.Fprint(&h, s.RecordType, s.State, s.Busy(), s.Polling, reached, s.Polls, s.LastPollAt, s.LastError, "\n")
+	}
+	return strconv.FormatUint(h.Sum64(), 36), busy
 }
 
 // gaugeOf draws the age of what is known of a stream against its interval.
@@ -119,14 +172,32 @@ func (d *Dashboard) streams(w http.ResponseWriter, r *http.Request) error {
 		found = found[:rowsShown]
 		page.Next = with(r.URL, "after", strconv.FormatInt(found[rowsShown-1].ID, 10))
 	}
-	for _, s := range found {
-		page.Streams = append(page.Streams, rowOf(s))
+	if page.Streams, err = d.rowsOf(r.Context(), page.Project, found); err != nil {
+		return err
 	}
 	if page.Providers, err = d.catalogue(r); err != nil {
 		return err
 	}
 	page.RecordTypes = recordTypes(page.Providers)
 	return d.show(w, r, "streams", page)
+}
+
+// rowsOf are streams with the names of their accounts' owners.
+func (d *Dashboard) rowsOf(ctx context.Context, project string, found []poller.Stream) ([]streamRow, error) {
+	var ids []string
+	for _, s := range found {
+		if !slices.Contains(ids, s.AccountID) {
+			ids = append(ids, s.AccountID)
+		}
+	}
+	names, err := d.Config.Accounts.Names(ctx, project, ids)
+	rows := make([]streamRow, 0, len(found))
+	for _, s := range found {
+		row := rowOf(s)
+		row.Owner = names[s.AccountID]
+		rows = append(rows, row)
+	}
+	return rows, err
 }
 
 // recordTypes are those that some connector serves.
@@ -137,15 +208,4 @@ func recordTypes(all []api.Provider) []string {
 	}
 	slices.Sort(types)
 	return slices.Compact(types)
-}
-
-// splitLines takes a list that was typed one a line, or with commas.
-func splitLines(text string) []string {
-	list := []string{}
-	for _, line := range strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' || r == ',' }) {
-		if line = strings.TrimSpace(line); line != "" && !slices.Contains(list, line) {
-			list = append(list, line)
-		}
-	}
-	return list
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
+	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/form"
 	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/frame"
 )
 
@@ -16,14 +17,14 @@ type tunePage struct {
 	Budget, Staleness string // the aim, as it was typed
 	Tuning            api.Tuning
 	Proposals         int
-	Wrong             Wrong
+	Wrong             form.Wrong
 }
 
 func (d *Dashboard) tune(w http.ResponseWriter, r *http.Request) error {
 	page := &tunePage{Frame: d.frameOf(w, r, "tune", "Tune"), Budget: strings.TrimSpace(r.FormValue("budget")), Staleness: strings.TrimSpace(r.FormValue("staleness"))}
 	var err error
 	page.Tuning, err = client.Get[api.Tuning](r.Context(), d.API, "/v1/tune?"+page.query())
-	if wrong, ok := wrongOf(err); ok {
+	if wrong, ok := form.Refused(err); ok {
 		page.Wrong = wrong
 		return d.again(w, r, "tune", page)
 	}

@@ -1,14 +1,13 @@
 package dashboard
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
+	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/form"
 	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/frame"
 	"github.com/synthook/synthook/dispatch"
 )
@@ -23,24 +22,16 @@ type webhookPage struct {
 	Replays  []api.Replay
 	Attempts []dispatch.RecentAttempt // newest first
 	Test     *api.WebhookTest         // in the answer to its form
-	Revealed bool
+	Secrets  secretsView
 	Plan     *replayPlan
 	Resync   resyncPlan
 	Settings webhookSettings
-	Open     string // the form that was refused
-	Wrong    Wrong
-	Typed    map[string]string
-}
 
-// replayPlan is a replay that was counted and not begun.
-type replayPlan struct {
-	api.NewReplay
-	Since, Until string // as they were typed
-	Event, Field string
-	Rate         string
-	Events       int64
-	Counted      bool
-	Wrong        Wrong
+	Reconcile   reconcilePlan
+	RecordTypes []string // to choose from
+	Open        string   // the form that was refused
+	Wrong       form.Wrong
+	Typed       map[string]string
 }
 
 const attemptsShown = 15
@@ -62,6 +53,16 @@ func (d *Dashboard) webhookPage(w http.ResponseWriter, r *http.Request) (*webhoo
 	page.Settings = settingsOf(page.Webhook.WebhookSettings)
 	page.URL, page.All = page.Webhook.URL, slices.Contains(page.Webhook.Events, "*")
 	if page.Groups, err = d.eventGroups(ctx, page.Webhook.Events); err != nil {
+		return nil, err
+	}
+	for _, g := range page.Groups {
+		for _, t := range g.Types {
+			if _, recordType, ok := strings.Cut(t.Prefix, "_"); ok {
+				page.RecordTypes = append(page.RecordTypes, recordType)
+			}
+		}
+	}
+	if page.Secrets, err = d.secretsOf(ctx, page.Webhook.ID); err != nil {
 		return nil, err
 	}
 	replays, err := client.Get[api.Page[api.Replay]](ctx, d.API, "/v1/replays?limit=200")
@@ -88,7 +89,7 @@ func (d *Dashboard) changeWebhook(w http.ResponseWriter, r *http.Request) error 
 	id := r.PathValue("webhook")
 	here := frame.Path("webhooks", id)
 	act := func(action, text string) error {
-		return d.after(w, r, here, text, d.ask(r.Context(), http.MethodPost, "webhooks", id, action))
+		return d.after(w, r, here, text, d.ask(r.Context(), http.MethodPost, append([]string{"webhooks", id}, strings.Split(action, "/")...)...))
 	}
 	switch r.PathValue("action") {
 	case "enable":
@@ -103,12 +104,18 @@ func (d *Dashboard) changeWebhook(w http.ResponseWriter, r *http.Request) error 
 		return d.revealSecret(w, r)
 	case "rotate":
 		return d.rotateSecret(w, r)
+	case "verify":
+		return d.verifySecret(w, r)
 	case "activate":
-		return act("secrets/activate", "The new secret signs from now on. The old one stays valid for a day.")
+		return d.activateSecret(w, r)
+	case "retire":
+		return act("secrets/retire", "Only the active secret is left: every other signs nothing any more, and is forgotten.")
 	case "replay":
 		return d.replay(w, r)
 	case "resync":
 		return d.resync(w, r)
+	case "reconcile":
+		return d.reconcile(w, r)
 	case "delete":
 		return d.deleteWebhook(w, r)
 	}
@@ -137,7 +144,7 @@ func (d *Dashboard) updateWebhook(w http.ResponseWriter, r *http.Request) error 
 	var err error
 	if len(wrong) == 0 {
 		_, err = client.Send[api.Webhook](r.Context(), d.API, http.MethodPatch, client.Path("v1", "webhooks", id), api.WebhookUpdate{URL: &url, Events: &events, WebhookSettings: chosen})
-		wrong, _ = wrongOf(err)
+		wrong, _ = form.Refused(err)
 	}
 	if len(wrong) > 0 {
 		page, err := d.webhookPage(w, r)
@@ -154,147 +161,14 @@ func (d *Dashboard) updateWebhook(w http.ResponseWriter, r *http.Request) error 
 	return d.after(w, r, frame.Path("webhooks", id), "Saved.", err)
 }
 
-// revealSecret shows the active secret to the admin, who may see it any time.
-func (d *Dashboard) revealSecret(w http.ResponseWriter, r *http.Request) error {
-	found, err := client.Get[api.Webhook](r.Context(), d.API, client.Path("v1", "webhooks", r.PathValue("webhook"), "secret"))
-	if err != nil {
-		return err
-	}
-	return d.done(w, r, frame.Path("webhooks", found.ID), secretNotice("This is the secret that signs now.", found))
-}
-
-func (d *Dashboard) rotateSecret(w http.ResponseWriter, r *http.Request) error {
-	id := r.PathValue("webhook")
-	now := r.PostFormValue("when") == "now"
-	rotation := api.SecretRotation{Activate: now, Secret: strings.TrimSpace(r.PostFormValue("secret"))}
-	if now {
-		rotation.Overlap = strings.TrimSpace(r.PostFormValue("overlap"))
-	}
-	made, err := client.Send[api.Webhook](r.Context(), d.API, http.MethodPost, client.Path("v1", "webhooks", id, "secrets"), rotation)
-	if wrong, ok := wrongOf(err); ok {
-		page, err := d.webhookPage(w, r)
-		if err != nil {
-			return err
-		}
-		page.Open, page.Wrong, page.Typed["overlap"] = "rotate", wrong, rotation.Overlap
-		return d.again(w, r, "webhook", page)
-	}
-	if err != nil {
-		return err
-	}
-	text := "This is the new secret. The old one goes on signing x-stackone-signature until you activate this one; webhook-signature is made with both."
-	if now {
-		text = "This is the new secret; it signs from now on. The old one stays valid in webhook-signature for the overlap."
-	}
-	return d.done(w, r, frame.Path("webhooks", id), secretNotice(text, made))
-}
-
 func (d *Dashboard) deleteWebhook(w http.ResponseWriter, r *http.Request) error {
 	page, err := d.webhookPage(w, r)
 	if err != nil {
 		return err
 	}
 	if typed := strings.TrimSpace(r.PostFormValue("confirm")); typed != "delete" {
-		page.Open, page.Wrong, page.Typed["confirm"] = "delete", Wrong{"confirm": "type “delete” to delete it"}, typed
+		page.Open, page.Wrong, page.Typed["confirm"] = "delete", form.Wrong{"confirm": "type “delete” to delete it"}, typed
 		return d.again(w, r, "webhook", page)
 	}
 	return d.after(w, r, "/webhooks", "Webhook deleted.", d.ask(r.Context(), http.MethodDelete, "webhooks", page.Webhook.ID))
-}
-
-// planReplay counts what a replay would send.
-func (d *Dashboard) planReplay(w http.ResponseWriter, r *http.Request) error {
-	page, err := d.webhookPage(w, r)
-	if err != nil {
-		return err
-	}
-	page.Open, page.Plan = "replay", readPlan(r, page.Webhook.ID)
-	if len(page.Plan.Wrong) == 0 {
-		page.Plan.DryRun = true
-		result, err := client.Send[api.ReplayResult](r.Context(), d.API, http.MethodPost, "/v1/replays", page.Plan.NewReplay)
-		if wrong, ok := wrongOf(err); ok {
-			page.Plan.Wrong = wrong
-		} else if err != nil {
-			return err
-		}
-		page.Plan.Events, page.Plan.Counted = result.Events, len(page.Plan.Wrong) == 0
-	}
-	if len(page.Plan.Wrong) > 0 {
-		return d.again(w, r, "webhook", page)
-	}
-	return d.show(w, r, "webhook", page)
-}
-
-// readPlan reads what a replay should cover, from a query or a form.
-func readPlan(r *http.Request, webhook string) *replayPlan {
-	text := func(name string) string { return strings.TrimSpace(r.FormValue(name)) }
-	p := &replayPlan{Since: text("since"), Until: text("until"), Event: text("event"), Wrong: Wrong{}}
-	p.NewReplay = api.NewReplay{WebhookID: webhook, AccountID: text("account_id"), RecordType: text("record_type"), RecordID: text("record_id"), Dead: text("dead") != "", Missed: text("missed") != ""}
-	p.Field, p.Rate = text("field"), text("rate_limit")
-	if p.Field != "" {
-		p.NewReplay.Fields = splitLines(p.Field)
-	}
-	var ok bool
-	if p.NewReplay.RateLimit, ok = number(p.Rate); !ok {
-		p.Wrong["rate_limit"] = "must be a number"
-	}
-	if p.Event != "" {
-		p.NewReplay.Events = splitLines(p.Event)
-	}
-	for name, to := range map[string]**time.Time{"since": &p.NewReplay.Since, "until": &p.NewReplay.Until} {
-		t, err := parseTime(text(name))
-		if err != nil {
-			p.Wrong[name] = err.Error()
-		} else if !t.IsZero() {
-			*to = &t
-		}
-	}
-	return p
-}
-
-// parseTime reads a time in UTC as an input of a browser writes it, or RFC 3339; "": the
-// zero time.
-func parseTime(text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05", time.RFC3339, time.DateOnly, "2006-01-02 15:04"} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t.UTC(), nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("expected a time in UTC such as 2026-01-31T15:04")
-}
-
-func (d *Dashboard) replay(w http.ResponseWriter, r *http.Request) error {
-	id := r.PathValue("webhook")
-	plan := readPlan(r, id)
-	var result api.ReplayResult
-	err := error(nil)
-	if len(plan.Wrong) == 0 {
-		result, err = client.Send[api.ReplayResult](r.Context(), d.API, http.MethodPost, "/v1/replays", plan.NewReplay)
-		if wrong, ok := wrongOf(err); ok {
-			plan.Wrong, err = wrong, nil
-		}
-	}
-	if err != nil {
-		return err
-	}
-	if len(plan.Wrong) > 0 {
-		page, err := d.webhookPage(w, r)
-		if err != nil {
-			return err
-		}
-		page.Open, page.Plan = "replay", plan
-		return d.again(w, r, "webhook", page)
-	}
-	notice := frame.Notice{Tone: "ok", Text: "Replay begun: " + frame.Plural(result.Events, "event") + "."}
-	if result.Events == 0 {
-		notice = frame.Notice{Tone: "warn", Text: "Nothing to replay: no event of the log matches."}
-	}
-	return d.done(w, r, frame.Path("webhooks", id), notice)
-}
-
-func (d *Dashboard) cancelReplay(w http.ResponseWriter, r *http.Request) error {
-	replay, err := client.Send[api.Replay](r.Context(), d.API, http.MethodDelete, client.Path("v1", "replays", r.PathValue("replay")), nil)
-	return d.after(w, r, frame.Path("webhooks", replay.WebhookID), "Replay cancelled. What it sent stays sent.", err)
 }

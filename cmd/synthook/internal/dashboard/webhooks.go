@@ -8,6 +8,7 @@ import (
 
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
+	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/form"
 	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/frame"
 )
 
@@ -128,33 +129,33 @@ type webhookForm struct {
 	All    bool
 	From   string
 	Groups []eventGroup
-	Wrong  Wrong
+	Wrong  form.Wrong
 
 	Settings webhookSettings
 }
 
 func (d *Dashboard) newWebhook(w http.ResponseWriter, r *http.Request) error {
-	form := &webhookForm{Frame: d.frameOf(w, r, "webhooks", "Add webhook"), From: "now", All: true}
+	page := &webhookForm{Frame: d.frameOf(w, r, "webhooks", "Add webhook"), From: "now", All: true}
 	var err error
-	if form.Groups, err = d.eventGroups(r.Context(), nil); err != nil {
+	if page.Groups, err = d.eventGroups(r.Context(), nil); err != nil {
 		return err
 	}
-	return d.show(w, r, "webhook-new", form)
+	return d.show(w, r, "webhook-new", page)
 }
 
 func (d *Dashboard) createWebhook(w http.ResponseWriter, r *http.Request) error {
-	form := &webhookForm{URL: strings.TrimSpace(r.PostFormValue("url")), From: r.PostFormValue("from"), All: r.PostFormValue("all") != ""}
+	page := &webhookForm{URL: strings.TrimSpace(r.PostFormValue("url")), From: r.PostFormValue("from"), All: r.PostFormValue("all") != ""}
 	events := chosenEvents(r)
 	typed, chosen, mistyped := readSettings(r)
-	form.Settings = typed
+	page.Settings = typed
 	if len(mistyped) > 0 {
-		return d.webhookAgain(w, r, form, events, mistyped)
+		return d.webhookAgain(w, r, page, events, mistyped)
 	}
 	made, err := client.Send[api.Webhook](r.Context(), d.API, http.MethodPost, "/v1/webhooks", api.NewWebhook{
-		URL: form.URL, Events: events, From: form.From, WebhookSettings: chosen, Secret: strings.TrimSpace(r.PostFormValue("secret")),
+		URL: page.URL, Events: events, From: page.From, WebhookSettings: chosen, Secret: strings.TrimSpace(r.PostFormValue("secret")),
 	})
-	if wrong, ok := wrongOf(err); ok {
-		return d.webhookAgain(w, r, form, events, chooseSome(wrong, events))
+	if wrong, ok := form.Refused(err); ok {
+		return d.webhookAgain(w, r, page, events, chooseSome(wrong, events))
 	}
 	if err != nil {
 		return err
@@ -162,17 +163,17 @@ func (d *Dashboard) createWebhook(w http.ResponseWriter, r *http.Request) error 
 	return d.done(w, r, frame.Path("webhooks", made.ID), secretNotice("Webhook added. This is its signing secret: give it to the consumer.", made))
 }
 
-func (d *Dashboard) webhookAgain(w http.ResponseWriter, r *http.Request, form *webhookForm, events []string, wrong Wrong) error {
-	form.Wrong, form.Frame = wrong, d.frameOf(w, r, "webhooks", "Add webhook")
+func (d *Dashboard) webhookAgain(w http.ResponseWriter, r *http.Request, page *webhookForm, events []string, wrong form.Wrong) error {
+	page.Wrong, page.Frame = wrong, d.frameOf(w, r, "webhooks", "Add webhook")
 	var err error
-	if form.Groups, err = d.eventGroups(r.Context(), events); err != nil {
+	if page.Groups, err = d.eventGroups(r.Context(), events); err != nil {
 		return err
 	}
-	return d.again(w, r, "webhook-new", form)
+	return d.again(w, r, "webhook-new", page)
 }
 
 // chooseSome says in a form's words that no event was ticked.
-func chooseSome(wrong Wrong, events []string) Wrong {
+func chooseSome(wrong form.Wrong, events []string) form.Wrong {
 	if len(events) == 0 {
 		wrong["events"] = "choose at least one event, or all"
 	}

@@ -6,8 +6,7 @@ import (
 	"strings"
 
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
-	"github.com/synthook/synthook/cmd/synthook/internal/client"
-	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/frame"
+	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/form"
 )
 
 // webhookSettings are a webhook's settings as a form has them.
@@ -41,20 +40,20 @@ func settingsOf(s api.WebhookSettings) webhookSettings {
 }
 
 // readSettings takes what was typed.
-func readSettings(r *http.Request) (v webhookSettings, s api.WebhookSettings, wrong Wrong) {
+func readSettings(r *http.Request) (v webhookSettings, s api.WebhookSettings, wrong form.Wrong) {
 	text := func(name string) string { return strings.TrimSpace(r.PostFormValue(name)) }
 	v = webhookSettings{
 		Accounts: text("accounts"), Providers: text("providers"), Fields: text("fields"), Concurrency: text("concurrency"), RateLimit: text("rate_limit"),
 		Unordered: text("unordered") != "", Unlogged: text("unlogged") != "", KeepAnswers: text("keep_answers") != "",
 	}
-	wrong = Wrong{}
-	accounts, providers, fields := splitLines(v.Accounts), splitLines(v.Providers), splitLines(v.Fields)
+	wrong = form.Wrong{}
+	accounts, providers, fields := form.Lines(v.Accounts), form.Lines(v.Providers), form.Lines(v.Fields)
 	ordered, logged := !v.Unordered, !v.Unlogged
-	concurrency, ok := whole(v.Concurrency)
+	concurrency, ok := form.Whole(v.Concurrency)
 	if !ok {
 		wrong["concurrency"] = "must be a whole number"
 	}
-	rate, ok := number(v.RateLimit)
+	rate, ok := form.Number(v.RateLimit)
 	if !ok {
 		wrong["rate_limit"] = "must be a number"
 	}
@@ -62,54 +61,4 @@ func readSettings(r *http.Request) (v webhookSettings, s api.WebhookSettings, wr
 		Accounts: &accounts, Providers: &providers, Fields: &fields, Concurrency: &concurrency, RateLimit: &rate,
 		Ordered: &ordered, LogAttempts: &logged, KeepAnswers: &v.KeepAnswers,
 	}, wrong
-}
-
-// number reads a number that may be left out.
-func number(text string) (n float64, ok bool) {
-	if text == "" {
-		return 0, true
-	}
-	n, err := strconv.ParseFloat(text, 64)
-	return n, err == nil
-}
-
-// resyncPlan is a resync that was counted and not begun.
-type resyncPlan struct {
-	AccountID, RecordType, RateLimit string
-	Events                           int64
-	Counted                          bool
-	Wrong                            Wrong
-}
-
-// resync counts what a resync would send (a GET), or begins it.
-func (d *Dashboard) resync(w http.ResponseWriter, r *http.Request) error {
-	text := func(name string) string { return strings.TrimSpace(r.FormValue(name)) }
-	id := r.PathValue("webhook")
-	plan := resyncPlan{AccountID: text("account_id"), RecordType: text("record_type"), RateLimit: text("rate_limit")}
-	dry := r.Method == http.MethodGet
-	rate, ok := number(plan.RateLimit)
-	if !ok {
-		plan.Wrong = Wrong{"rate_limit": "must be a number"}
-	}
-	if ok {
-		result, err := client.Send[api.ReplayResult](r.Context(), d.API, http.MethodPost, "/v1/resyncs",
-			api.NewResync{WebhookID: id, AccountID: plan.AccountID, RecordType: plan.RecordType, RateLimit: rate, DryRun: dry})
-		if wrong, refused := wrongOf(err); refused {
-			plan.Wrong = wrong
-		} else if err != nil {
-			return err
-		} else if !dry {
-			return d.done(w, r, frame.Path("webhooks", id), frame.Notice{Tone: "ok", Text: "Resync begun: " + frame.Plural(result.Events, "record") + "."})
-		}
-		plan.Events, plan.Counted = result.Events, len(plan.Wrong) == 0
-	}
-	page, err := d.webhookPage(w, r)
-	if err != nil {
-		return err
-	}
-	page.Open, page.Resync = "resync", plan
-	if len(plan.Wrong) > 0 {
-		return d.again(w, r, "webhook", page)
-	}
-	return d.show(w, r, "webhook", page)
 }

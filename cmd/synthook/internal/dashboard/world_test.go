@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/synthook/synthook/cmd/synthook/internal/api"
 	"github.com/synthook/synthook/cmd/synthook/internal/client"
 	"github.com/synthook/synthook/cmd/synthook/internal/servicetest"
+	"github.com/synthook/synthook/dispatch"
 	"github.com/synthook/synthook/providers/sample"
 )
 
@@ -87,12 +89,31 @@ func (w *world) connect(t testing.TB, owner string) api.Account {
 	return account
 }
 
+// uncheckedKey gives an account a key that nobody has tried.
+func (w *world) uncheckedKey(t testing.TB, id, key string) {
+	t.Helper()
+	change := api.AccountUpdate{Credentials: map[string]string{"api_key": key}}
+	if err := w.Admin("").Do(t.Context(), http.MethodPatch, "/v1/accounts/"+id+"?check=false", change, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // consumer takes webhooks.
 type consumer struct {
 	URL  string
 	mu   sync.Mutex
 	got  []received
 	fail bool
+
+	knows []string // secrets that it verifies with; nil: it takes anything
+	says  string   // what it answers to what it refuses
+}
+
+// set changes what the consumer does.
+func (c *consumer) set(change func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change()
 }
 
 // received is one request.
@@ -116,6 +137,11 @@ func (c *consumer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer c.mu.Unlock()
 	if c.fail {
 		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	if signature := r.Header.Get("x-stackone-signature"); c.knows != nil && !slices.ContainsFunc(c.knows, func(s string) bool { return dispatch.Verify(s, body, signature) }) {
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, c.says)
 		return
 	}
 	c.got = append(c.got, received{r.Header.Get("x-stackone-signature"), body})

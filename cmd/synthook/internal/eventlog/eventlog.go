@@ -73,7 +73,8 @@ func (l Log) page(ctx context.Context, q hashstore.EventQuery, limit int) (event
 // Count implements dispatch.Log.
 func (l Log) Count(ctx context.Context, projectID string, f dispatch.Filter, after, through int64) (n int64, err error) {
 	q := query(projectID, f, after, through)
-	if len(f.Accounts)+len(f.Providers)+len(f.Fields)+len(f.Changed) == 0 {
+	q.Accounts, q.Providers = f.Accounts, f.Providers
+	if len(f.Fields)+len(f.Changed) == 0 {
 		return l.Store.Count(ctx, q)
 	}
 	for more := true; more; {

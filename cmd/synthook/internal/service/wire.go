@@ -53,7 +53,7 @@ func (s *Service) wire(ctx context.Context, o Options, k *keys.Keys) (err error)
 	}
 	polling := poller.Config{
 		DB: s.db.DB, Store: s.store, Catalog: catalog, Sealer: k.Sealer, HTTP: guard.PollClient(), Logger: s.log,
-		CheckURL: guard.CheckURL, Wake: func() { s.poller.Wake() }, OnPoll: s.onPoll, OnSilence: s.metrics.Silence,
+		CheckURL: guard.CheckURL, Wake: func() { s.poller.Wake() }, OnPoll: s.onPoll, OnSilence: s.metrics.Silence, Underway: &poller.Underway{},
 		MinInterval: s.settings.MinInterval, Concurrency: s.settings.PollConcurrency, ConfirmDelay: o.ConfirmDelay,
 	}
 	s.poller = poller.New(polling)

@@ -24,7 +24,8 @@ const (
 	// Slots are how many there are: a day.
 	Slots = 48
 
-	patience = 30 * time.Millisecond // for a count, of who asks
+	patience = 30 * time.Millisecond // for a first count, from its beginning on
+	renewed  = 5 * time.Millisecond  // for one that brings a count up to date
 	settled  = time.Minute           // after which nothing older becomes visible any more
 	kept     = 100                   // projects
 )
@@ -58,6 +59,7 @@ type Tally struct {
 type project struct {
 	events, attempts counts
 	done             chan struct{} // closed when the count under way is over
+	began            time.Time     // when that was asked for
 	counted          bool
 }
 
@@ -83,11 +85,11 @@ func (t *Tally) Run(ctx context.Context) error {
 
 // Last is the last day of a project.
 func (t *Tally) Last(ctx context.Context, projectID string) Series {
-	done := t.want(projectID)
+	done, wait := t.want(projectID)
 	select {
 	case <-done:
 	case <-ctx.Done():
-	case <-time.After(patience):
+	case <-time.After(wait):
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -98,8 +100,9 @@ func (t *Tally) Last(ctx context.Context, projectID string) Series {
 	return Series{Slots: p.slots(time.Now()), Counted: p.counted}
 }
 
-// want asks for a count and returns what is closed when it is over.
-func (t *Tally) want(projectID string) <-chan struct{} {
+// want asks for a count and returns what is closed when it is over, and how long that is
+// worth waiting for.
+func (t *Tally) want(projectID string) (<-chan struct{}, time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := t.projects[projectID]
@@ -113,12 +116,15 @@ func (t *Tally) want(projectID string) <-chan struct{} {
 	if p.done == nil {
 		select {
 		case t.wanted <- projectID:
-			p.done = make(chan struct{})
+			p.done, p.began = make(chan struct{}), time.Now()
 		default: // too many ask: what is known will do
-			return nil
+			return nil, 0
 		}
 	}
-	return p.done
+	if p.counted {
+		return p.done, renewed
+	}
+	return p.done, patience - time.Since(p.began)
 }
 
 // count brings one project up to date.

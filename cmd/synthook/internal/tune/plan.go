@@ -12,6 +12,7 @@ type Aim struct {
 	Budget    float64       // requests an hour of all streams together
 	Wait      time.Duration // mean wait of a change
 	PerStream bool          // intervals for each stream; else for each record type
+	Sums      bool          // loads of groups and totals alone are wanted: of a line that can change there are none
 	Shortest  time.Duration // of an interval
 	Longest   time.Duration
 }
@@ -72,38 +73,39 @@ type Schedules struct{ Complete, Incremental string }
 
 // Plan proposes intervals for streams that are polled.
 func Plan(streams []Stream, aim Aim) Proposal {
-	p := Proposal{Met: true}
-	for _, s := range streams {
-		l := Line{Stream: s, Rate: s.Rate(), then: s.pace()}
-		l.Before = l.load(s.pace())
-		p.Streams = append(p.Streams, l)
+	p := Proposal{Met: true, Streams: make([]Line, len(streams))}
+	for i, from := range inOrder(streams) {
+		l := &p.Streams[i]
+		l.Stream, l.Rate, l.then = *from, from.Rate(), from.pace()
+		if !aim.Sums || l.Fixed != "" {
+			l.Before = l.load(l.then)
+		}
 	}
-	slices.SortFunc(p.Streams, func(a, b Line) int {
-		return cmp.Or(cmp.Compare(a.AccountID, b.AccountID), cmp.Compare(a.RecordType, b.RecordType))
-	})
-	p.Before = total(p.Streams, before)
+	all := p.lines()
+	p.Before = total(all, before)
 	if aim.Wait == 0 {
 		p.Budget = cmp.Or(aim.Budget, p.Before.Requests)
 	}
 	p.propose(aim)
 	for i := range p.Streams {
-		l := &p.Streams[i]
-		l.After = l.load(l.then)
-		if l.Limit > 0 {
-			l.LimitBefore, l.LimitAfter = l.Before.Requests/l.Limit, l.After.Requests/l.Limit
+		if l := &p.Streams[i]; !aim.Sums {
+			l.After = l.load(l.then)
+			if l.Limit > 0 {
+				l.LimitBefore, l.LimitAfter = l.Before.Requests/l.Limit, l.After.Requests/l.Limit
+			}
 		}
 	}
-	p.After = total(p.Streams, after)
+	p.After = total(all, after)
 	p.group(aim)
 	return p
 }
 
-func (s Stream) requests(p pace) float64 {
+func (s *Stream) requests(p pace) float64 {
 	return s.Complete.spending(p.complete) + s.Incremental.spending(p.incremental)
 }
 
-func (s Stream) load(p pace) Load {
-	updates, deletions := s.spans(p)
+func (s *Stream) load(p pace) Load {
+	updates, deletions := s.spans(p, nil, nil)
 	return loadOf(s.requests(p), updates, deletions)
 }
 
@@ -123,7 +125,7 @@ func (p *Proposal) propose(aim Aim) {
 	if aim.Wait > 0 {
 		round = roundDown
 		most := 0.0 // waiting
-		for _, l := range p.Streams {
+		for _, l := range p.lines() {
 			most += l.Rate * aim.Wait.Hours()
 			if l.Fixed != "" {
 				most -= l.Rate * l.Before.Mean.Hours()
@@ -132,7 +134,7 @@ func (p *Proposal) propose(aim Aim) {
 		multiple, p.Met = fresh(units, most)
 	} else {
 		rest := p.Budget
-		for _, l := range p.Streams {
+		for _, l := range p.lines() {
 			switch {
 			case l.Fixed != "":
 				rest -= l.Before.Requests
@@ -165,11 +167,32 @@ func (l *Line) take(proposed Intervals) {
 	l.Changed = !slices.Equal(l.then.complete, l.Complete.Gaps) || !slices.Equal(l.then.incremental, l.Incremental.Gaps)
 }
 
-func before(l Line) pace { return l.pace() }
-func after(l Line) pace  { return l.then }
+// inOrder are streams by account and record type.
+func inOrder(streams []Stream) []*Stream {
+	all := make([]*Stream, len(streams))
+	for i := range streams {
+		all[i] = &streams[i]
+	}
+	slices.SortFunc(all, func(a, b *Stream) int {
+		return cmp.Or(cmp.Compare(a.AccountID, b.AccountID), cmp.Compare(a.RecordType, b.RecordType))
+	})
+	return all
+}
+
+// lines are the streams where they stand: they are too big to be copied for each look.
+func (p *Proposal) lines() []*Line {
+	all := make([]*Line, len(p.Streams))
+	for i := range p.Streams {
+		all[i] = &p.Streams[i]
+	}
+	return all
+}
+
+func before(l *Line) pace { return l.pace() }
+func after(l *Line) pace  { return l.then }
 
 // total sums up lines with the pace that is asked for.
-func total(lines []Line, at func(Line) pace) Total {
+func total(lines []*Line, at func(*Line) pace) Total {
 	var t Total
 	var requests float64
 	var updates, deletions []span
@@ -177,8 +200,7 @@ func total(lines []Line, at func(Line) pace) Total {
 	for _, l := range lines {
 		spent := l.requests(at(l))
 		requests += spent
-		u, d := l.spans(at(l))
-		updates, deletions = append(updates, u...), append(deletions, d...)
+		updates, deletions = l.spans(at(l), updates, deletions)
 		if l.Limit > 0 {
 			limits[l.AccountID] += spent / l.Limit
 			t.Limit = max(t.Limit, limits[l.AccountID])
@@ -190,8 +212,8 @@ func total(lines []Line, at func(Line) pace) Total {
 
 // group sums up the lines of each record type.
 func (p *Proposal) group(aim Aim) {
-	byType := map[string][]Line{}
-	for _, l := range p.Streams {
+	byType := map[string][]*Line{}
+	for _, l := range p.lines() {
 		byType[l.RecordType] = append(byType[l.RecordType], l)
 	}
 	for recordType, lines := range byType {
@@ -200,7 +222,7 @@ func (p *Proposal) group(aim Aim) {
 	slices.SortFunc(p.Groups, func(a, b Group) int { return cmp.Compare(a.RecordType, b.RecordType) })
 }
 
-func groupOf(recordType string, lines []Line, aim Aim) Group {
+func groupOf(recordType string, lines []*Line, aim Aim) Group {
 	g := Group{RecordType: recordType, Streams: len(lines), Before: total(lines, before), After: total(lines, after)}
 	changed := false
 	for _, l := range lines {

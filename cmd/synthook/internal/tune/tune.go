@@ -61,13 +61,13 @@ const (
 
 // rates are the expected numbers of updates and deletions an hour: never zero, so that a
 // stream that was quiet is not forgotten.
-func (s Stream) rates() (updates, deletions float64) {
+func (s *Stream) rates() (updates, deletions float64) {
 	seen := s.Observed.Hours() + priorHours
 	return (float64(s.Updates) + priorUpdates) / seen, (float64(s.Deletions) + priorDeletions) / seen
 }
 
 // Rate is the expected number of changes an hour.
-func (s Stream) Rate() float64 {
+func (s *Stream) Rate() float64 {
 	updates, deletions := s.rates()
 	return updates + deletions
 }
@@ -79,7 +79,7 @@ const limitShare = 0.5
 // floor is the shortest interval for a speed of the stream, which has so many: a poll
 // takes at most half of it, and an account whose streams all had theirs would use
 // limitShare of its provider's limit.
-func (s Stream) floor(v Speed, speeds int, shortest time.Duration) time.Duration {
+func (s *Stream) floor(v Speed, speeds int, shortest time.Duration) time.Duration {
 	floor := max(shortest, 2*v.Duration)
 	if s.Limit > 0 {
 		floor = max(floor, hours(v.Cost*float64(speeds*s.Siblings)/(limitShare*s.Limit)))

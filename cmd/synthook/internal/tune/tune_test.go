@@ -249,7 +249,8 @@ func TestWaitsOfTwoSpeeds(t *testing.T) {
 // quiet; one that is new for one that has some.
 func TestRateHasAPrior(t *testing.T) {
 	rate := func(changes int64, observed time.Duration) float64 {
-		return Stream{Updates: changes, Observed: observed}.Rate()
+		s := Stream{Updates: changes, Observed: observed}
+		return s.Rate()
 	}
 	if fresh := rate(0, 0); math.Abs(fresh-1.0/24) > 1e-9 {
 		t.Errorf("new: %f an hour", fresh)

@@ -85,7 +85,8 @@ func (w way) rounded(multiple float64, round func(time.Duration) time.Duration) 
 // units are what gets intervals, and the streams of each.
 func (p *Proposal) units(aim Aim) (units []unit, members [][]int) {
 	index := map[string]int{}
-	for i, l := range p.Streams {
+	for i := range p.Streams {
+		l := &p.Streams[i]
 		if l.Fixed != "" {
 			continue
 		}
@@ -113,7 +114,7 @@ func (p *Proposal) unit(members []int, aim Aim) unit {
 	one := speed{longest: aim.Longest}
 	two := [2]speed{one, one}
 	for _, m := range members {
-		l := p.Streams[m]
+		l := &p.Streams[m]
 		up, gone := l.rates()
 		one.add(l.Complete, up+gone, l.floor(l.Complete, 1, aim.Shortest))
 		if l.Incremental.Cost == 0 || l.Kept {

@@ -40,9 +40,9 @@ type Page interface{ Base() *Frame }
 type Renderer struct{ pages map[string]*template.Template }
 
 // NewRenderer parses the templates: layout.html and parts*.html are shared, every other
-// file is a page that defines "content". assets gives the path of an asset by its name.
-func NewRenderer(files fs.FS, asset func(name string) string) (*Renderer, error) {
-	functions := template.FuncMap{"asset": asset}
+// file is a page that defines "content". They have functions beside those of this package.
+func NewRenderer(files fs.FS, functions template.FuncMap) (*Renderer, error) {
+	functions = maps.Clone(functions)
 	maps.Copy(functions, spelling)
 	shared, err := template.New("").Funcs(functions).ParseFS(files, "layout.html", "parts*.html")
 	if err != nil {

@@ -1,0 +1,156 @@
+package dashboard
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/synthook/synthook/cmd/synthook/internal/api"
+	"github.com/synthook/synthook/cmd/synthook/internal/client"
+	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/form"
+	"github.com/synthook/synthook/cmd/synthook/internal/dashboard/frame"
+	"github.com/synthook/synthook/poller"
+)
+
+// accountForm is a new account as it was typed.
+type accountForm struct {
+	frame.Frame
+	Provider             api.Provider
+	Credentials          []credentialField
+	BaseURL              string
+	OwnerID, OwnerName   string
+	Schedule, Baseline   string
+	PageSize             string
+	RecordTypes          []string // chosen
+	Wrong                form.Wrong
+	SecretsAreTypedAgain bool
+}
+
+// Chosen says whether a record type is ticked.
+func (f *accountForm) Chosen(recordType string) bool {
+	return slices.Contains(f.RecordTypes, recordType)
+}
+
+func (d *Dashboard) newAccount(w http.ResponseWriter, r *http.Request) error {
+	page, err := d.accountForm(w, r)
+	if err != nil {
+		return err
+	}
+	page.RecordTypes = page.Provider.RecordTypes
+	return d.show(w, r, "account-new", page)
+}
+
+func (d *Dashboard) accountForm(w http.ResponseWriter, r *http.Request) (*accountForm, error) {
+	p, err := client.Get[api.Provider](r.Context(), d.API, client.Path("v1", "providers", r.PathValue("provider")))
+	if err != nil {
+		return nil, err
+	}
+	page := &accountForm{Frame: d.frameOf(w, r, "accounts", "Add "+p.Title+" account"), Provider: p, Baseline: poller.BaselineSilent}
+	for _, c := range p.Credentials {
+		page.Credentials = append(page.Credentials, credentialField{ProviderCredential: c})
+	}
+	return page, nil
+}
+
+func (d *Dashboard) createAccount(w http.ResponseWriter, r *http.Request) error {
+	page, err := d.accountForm(w, r)
+	if err != nil {
+		return err
+	}
+	given := page.read(r)
+	if page.Wrong == nil {
+		var account api.Account
+		account, err = client.Send[api.Account](r.Context(), d.API, http.MethodPost, "/v1/accounts", given)
+		if err == nil {
+			return d.done(w, r, frame.Path("accounts", account.ID), added(account))
+		}
+		wrong, ok := form.Refused(err)
+		if !ok {
+			return err
+		}
+		page.Wrong = wrong
+	}
+	page.blame()
+	return d.again(w, r, "account-new", page)
+}
+
+// added tells of a new account, and of what the provider does not let it read.
+func added(account api.Account) frame.Notice {
+	text := "Account added. Its first listings have begun."
+	for _, f := range account.Check {
+		if f.Result != poller.CheckOK {
+			return frame.Notice{Tone: "warn", Text: text + " Not so " + f.RecordType + ": " + f.Detail + "."}
+		}
+	}
+	return frame.Notice{Tone: "ok", Text: text}
+}
+
+// read takes what was typed.
+func (f *accountForm) read(r *http.Request) api.NewAccount {
+	text := func(name string) string { return strings.TrimSpace(r.PostFormValue(name)) }
+	f.BaseURL, f.OwnerID, f.OwnerName = text("base_url"), text("origin_owner_id"), text("origin_owner_name")
+	f.Schedule, f.Baseline, f.PageSize = text("schedule"), text("baseline"), text("page_size")
+	f.RecordTypes = r.PostForm["record_types"]
+	n := api.NewAccount{
+		Provider: f.Provider.Name, BaseURL: f.BaseURL, Credentials: readCredentials(r, f.Credentials),
+		OriginOwnerID: f.OwnerID, OriginOwnerName: f.OwnerName, Schedule: f.Schedule, Baseline: f.Baseline,
+	}
+	if len(f.RecordTypes) < len(f.Provider.RecordTypes) {
+		n.RecordTypes = f.RecordTypes // all of them are those that the account's credentials allow for
+	}
+	if len(f.RecordTypes) == 0 {
+		f.Wrong = form.Wrong{"record_types": "choose at least one"}
+	}
+	var ok bool
+	if n.PageSize, ok = form.Whole(f.PageSize); !ok {
+		f.Wrong = form.Wrong{"page_size": "must be a whole number"}
+	}
+	return n
+}
+
+// blame gives each credential what the refusal says of it, and keeps the rest for all.
+func (f *accountForm) blame() {
+	f.Wrong["credentials"] = blameCredentials(f.Wrong["credentials"], f.Credentials)
+	f.SecretsAreTypedAgain = slices.ContainsFunc(f.Credentials, func(c credentialField) bool { return c.Secret })
+}
+
+// readCredentials takes the credentials that were typed, and keeps in the fields those
+// that are no secret.
+func readCredentials(r *http.Request, fields []credentialField) map[string]string {
+	given := map[string]string{}
+	for i := range fields {
+		value := r.PostFormValue("credential." + fields[i].Name)
+		if !fields[i].Secret {
+			value = strings.TrimSpace(value)
+			fields[i].Value = value
+		}
+		if value != "" {
+			given[fields[i].Name] = value
+		}
+	}
+	return given
+}
+
+// blameCredentials puts the parts of a message that name a credential beside its field,
+// and returns the rest.
+func blameCredentials(message string, fields []credentialField) string {
+	if message == "" {
+		return ""
+	}
+	_, list, found := strings.Cut(message, ": ")
+	if !found || !strings.HasPrefix(message, "connector ") { // else it is what the provider said
+		return message
+	}
+	var rest []string
+parts:
+	for part := range strings.SplitSeq(list, "; ") {
+		for i := range fields {
+			if slices.Contains(strings.FieldsFunc(part, func(r rune) bool { return r == ' ' || r == '"' }), fields[i].Name) {
+				fields[i].Wrong = part
+				continue parts
+			}
+		}
+		rest = append(rest, part)
+	}
+	return strings.Join(rest, "; ")
+}
