@@ -89,7 +89,7 @@ func (t *trial) end() string {
 	case t.stage == stageAgain:
 		end += "; reading it a second time failed: " + t.Error
 	case t.stage == stageRecord:
-		end += "; record was refused: " + t.Error
+		end += "; only the record request failed: " + t.Error
 	default:
 		end = "then it failed: " + t.Error
 	}

@@ -100,7 +100,7 @@ func TestProviderTryTellsWhatFailed(t *testing.T) {
 		}
 		people(w, r)
 	}, "--pages", "3")
-	if r.status != exitFailed || !strings.Contains(r.stdout, "3 records with 3 ids on 2 pages; the listing's end was seen; record was refused: look up employees: ") {
+	if r.status != exitFailed || !strings.Contains(r.stdout, "3 records with 3 ids on 2 pages; the listing's end was seen; only the record request failed: look up employees: ") {
 		t.Errorf("status %d, %s", r.status, r.stdout)
 	}
 }

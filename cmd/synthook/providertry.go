@@ -31,14 +31,13 @@ type trial struct {
 	Doubts     []string  `json:"doubts"`   // why the connector seems to misread the list
 	Error      string    `json:"error,omitempty"`
 
-	stage    string // at which it failed
+	stage    string // at which it failed; "": before the first request
 	pages    int    // that were wanted; 0: all
 	pageSize int    // that was wanted; 0: the connector's
 }
 
 // The stages of a try.
 const (
-	stageOpen   = ""
 	stageList   = "list"
 	stageAgain  = "again"
 	stageRecord = "record"
