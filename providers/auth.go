@@ -2,6 +2,7 @@ package providers
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -136,7 +137,7 @@ func (g *grant) address(values lookup) (*url.URL, error) {
 	for _, p := range g.call.path.parts {
 		value, ok := values(p.variable)
 		if _, alone := g.call.path.alone(); p.variable != "" && !alone && (!ok || !hostSafe.MatchString(value)) {
-			return nil, fmt.Errorf("credential %s becomes part of the provider's address and may hold letters, digits, dots and dashes only", strings.TrimPrefix(p.variable, "cred."))
+			return nil, errors.New(notHostSafe(strings.TrimPrefix(p.variable, "cred.")))
 		}
 	}
 	address, _ := g.call.path.expand(values, nil)
@@ -147,10 +148,36 @@ func (g *grant) address(values lookup) (*url.URL, error) {
 	return u, nil
 }
 
+// tokenAddress reads where a token is asked for instead of where the connector says.
+func (s *setup) tokenAddress(own string) (*url.URL, error) {
+	if s.auth.token == nil {
+		return nil, errors.New("the token URL has no use: the connector asks for no token")
+	}
+	u, err := parseBase(own)
+	if err != nil {
+		return nil, fmt.Errorf("the address of the token: %w", err)
+	}
+	return u, nil
+}
+
+// RefreshCredential is the credential of an account that holds its first refresh token,
+// which many providers take once: whoever asks for a token then has to keep the next one.
+// It is "" where there is none.
+func (c *Connector) RefreshCredential(t Target) string {
+	by, _ := c.way(t.Credentials)
+	if by == nil {
+		return ""
+	}
+	return strings.Join(credentialsIn(by.file.token.refresh), ", ")
+}
+
+// RefreshToken is the latest of what a TokenStore is given to save; "": the account's own.
+func RefreshToken(tokens map[string]string) string { return tokens[keptRefresh] }
+
 // checkAuth tells what of an account's values its authentication can't do with.
 func (s *setup) checkAuth() error {
 	for _, g := range []*grant{s.auth.token, s.auth.session} {
-		if g == nil || !g.ownAddress {
+		if g == nil || !g.ownAddress || g == s.auth.token && s.tokenURL != nil {
 			continue
 		}
 		if _, err := g.address(s.lookup); err != nil {

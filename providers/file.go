@@ -58,7 +58,7 @@ func connectorTable(d *decoder, f *connectorFile) (fields, []string) {
 		"title":        d.text(&f.title).doc("what people read; default: the name"),
 		"category":     d.word(&f.category, categories...).doc("hris, ats, unified or generic"),
 		"verified":     d.text(&f.verified).doc("against what the connector was proven"),
-		"base_url":     d.text(&f.base).doc("https://…, without a final slash; without it, each account gives one"),
+		"base_url":     d.text(&f.base).doc("https://… or http://…, a final slash or none; without it, each account gives one"),
 		"base_path":    d.text(&f.basePath).doc("appended to the base URL, an account's own too, unless that ends with it already"),
 		"credentials":  objects(d, &f.credentials, credentialTable).doc("what an account has to give"),
 		"auth":         d.auth(&f.auth).doc("how a request shows who asks; none; or a list of ways with names, of which an account uses the one that it has credentials for"),

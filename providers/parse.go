@@ -84,7 +84,7 @@ func Parse(file string, data []byte) (*Connector, []Problem) {
 func (d *decoder) assemble(f connectorFile, types map[string]string) *Connector {
 	c := &Connector{
 		Name: f.name.value, Title: cmp.Or(f.title.value, f.name.value), Category: f.category.value,
-		BaseURL: f.base.value + f.basePath.value, Verified: f.verified.value,
+		BaseURL: strings.TrimRight(f.base.value, "/") + f.basePath.value, Verified: f.verified.value,
 		file: f, types: types, needs: map[string]bool{},
 	}
 	if len(f.auth) == 0 {
@@ -97,7 +97,30 @@ func (d *decoder) assemble(f connectorFile, types map[string]string) *Connector 
 		d.problem(f.category, "unknown category %q%s", c.Category, nearest(c.Category, categories, "; known here: "+strings.Join(categories, ", ")))
 	}
 	d.credentials(c)
+	d.hostSafeDefaults(c)
 	return c
+}
+
+// hostSafeDefaults holds defaults that become part of an address to what is asked of the
+// values that accounts give.
+func (d *decoder) hostSafeDefaults(c *Connector) {
+	placed := credentialsIn(c.file.base)
+	for _, way := range c.file.auth {
+		for _, g := range []grantFile{way.token, way.session} {
+			address := or(g.get, g.post)
+			parsed, _ := parseTemplate(address.value)
+			if _, alone := parsed.alone(); !alone && !strings.HasPrefix(address.value, "/") {
+				placed = append(placed, credentialsIn(address)...)
+			}
+		}
+	}
+	values := c.values(nil)
+	for _, f := range c.file.credentials {
+		value, given := values[f.name.value]
+		if given && slices.Contains(placed, f.name.value) && !hostSafe.MatchString(value) {
+			d.problem(f.fallback, "%s", notHostSafe(f.name.value))
+		}
+	}
 }
 
 func (d *decoder) credentials(c *Connector) {

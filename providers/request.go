@@ -21,6 +21,7 @@ type Exchange struct {
 	Status   int    // 0: no answer
 	Duration time.Duration
 	Bytes    int64 // of the answer's body
+	Dropped  bool  // the caller had enough before the answer was there
 }
 
 // query is what is asked of a provider: a call with its values.
@@ -235,9 +236,9 @@ func port(u *url.URL) string {
 
 // send makes one try and reads its answer into the buffer.
 func (cl *Client) send(ctx context.Context, r *request, buffer *bytes.Buffer) (answer, *Error) {
-	ctx, cancel := context.WithTimeout(ctx, cl.timeout)
+	limited, cancel := context.WithTimeout(ctx, cl.timeout)
 	defer cancel()
-	q, err := http.NewRequestWithContext(ctx, r.method, r.url.String(), bytes.NewReader(r.body))
+	q, err := http.NewRequestWithContext(limited, r.method, r.url.String(), bytes.NewReader(r.body))
 	if err != nil {
 		return answer{}, protocol("the request can't be made: the base URL or the path is not valid")
 	}
@@ -246,6 +247,7 @@ func (cl *Client) send(ctx context.Context, r *request, buffer *bytes.Buffer) (a
 	exchange := Exchange{Method: r.method, URL: r.shown}
 	a, failure := cl.receive(q, buffer)
 	exchange.Status, exchange.Bytes, exchange.Duration = a.status, int64(buffer.Len()), time.Since(begun)
+	exchange.Dropped = failure != nil && ctx.Err() != nil
 	if cl.trace != nil {
 		cl.trace(exchange)
 	}

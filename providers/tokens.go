@@ -175,8 +175,11 @@ func (cl *Client) renew(ctx context.Context) error {
 func (cl *Client) ask(ctx context.Context, g *grant) error {
 	kept := maps.Clone(cl.keeper.kept)
 	q := &query{call: g.call, grant: g, values: scope{account: cl.withTokens(g, kept)}}
-	if g.ownAddress {
+	if g.ownAddress && (g != cl.auth.token || cl.tokenURL == nil) {
 		q.address, _ = g.address(cl.lookup) // checked when the account was opened
+	}
+	if g == cl.auth.token && cl.tokenURL != nil {
+		q.address = cl.tokenURL
 	}
 	a, requests, err := cl.fetch(ctx, q, &room{})
 	cl.keeper.requests += requests
