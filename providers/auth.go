@@ -91,7 +91,7 @@ func (c *compiler) grant(name string, f grantFile, extra ...string) *grant {
 	g.ownAddress = !strings.HasPrefix(address.value, "/")
 	g.call = c.callTo(f.requestFile, f.at, g.ownAddress, extra...)
 	if g.ownAddress && address.literal() {
-		if _, err := parseBase(address.value); err != nil {
+		if _, err := ParseBaseURL(address.value); err != nil {
 			c.problem(address, "the address is a path that begins with /, or https://…")
 		}
 	}
@@ -141,7 +141,7 @@ func (g *grant) address(values lookup) (*url.URL, error) {
 		}
 	}
 	address, _ := g.call.path.expand(values, nil)
-	u, err := parseBase(address)
+	u, err := ParseBaseURL(address)
 	if err != nil {
 		return nil, fmt.Errorf("the address of the %s: %w", g.name, err)
 	}
@@ -153,7 +153,7 @@ func (s *setup) tokenAddress(own string) (*url.URL, error) {
 	if s.auth.token == nil {
 		return nil, errors.New("the token URL has no use: the connector asks for no token")
 	}
-	u, err := parseBase(own)
+	u, err := ParseBaseURL(own)
 	if err != nil {
 		return nil, fmt.Errorf("the address of the token: %w", err)
 	}

@@ -214,7 +214,7 @@ func (c *compiler) plan(by *way) *plan {
 		errors:   c.errorRules(f.errors),
 	}
 	if f.base.set && f.base.literal() {
-		if _, err := parseBase(f.base.value); err != nil {
+		if _, err := ParseBaseURL(f.base.value); err != nil {
 			c.problem(f.base, "%s", err)
 		}
 	}

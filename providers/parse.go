@@ -32,6 +32,9 @@ var (
 	wordName      = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 )
 
+// IsName tells whether a connector can be called so.
+func IsName(name string) bool { return connectorName.MatchString(name) }
+
 // recordTypes adds declared record types to those that are known.
 func (d *decoder) recordTypes(declared []pair, known map[string]string) {
 	for _, t := range declared {
@@ -90,7 +93,7 @@ func (d *decoder) assemble(f connectorFile, types map[string]string) *Connector 
 	if len(f.auth) == 0 {
 		c.file.auth = []authFile{{}} // none
 	}
-	if f.name.set && !connectorName.MatchString(c.Name) {
+	if f.name.set && !IsName(c.Name) {
 		d.problem(f.name, "%q can't be a connector's name: small letters, digits, - and _", c.Name)
 	}
 	if f.category.set && !slices.Contains(categories, c.Category) {

@@ -180,7 +180,7 @@ func (s *setup) withPath(address string) (*url.URL, error) {
 	if suffix, _ := s.basePath.expand(s.lookup, url.PathEscape); !strings.HasSuffix(address, suffix) {
 		address += suffix
 	}
-	return parseBase(address)
+	return ParseBaseURL(address)
 }
 
 func (s *setup) lookup(variable string) (string, bool) {
@@ -188,7 +188,9 @@ func (s *setup) lookup(variable string) (string, bool) {
 	return value, ok
 }
 
-func parseBase(address string) (*url.URL, error) {
+// ParseBaseURL reads what requests' paths are put behind: http or https, a host, perhaps a
+// path, and nothing that would not be sent.
+func ParseBaseURL(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "":

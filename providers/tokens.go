@@ -237,7 +237,7 @@ func (g *grant) read(a answer, kept map[string]string) error {
 		return nil
 	}
 	address, _, _ := g.baseURL.scalar(a)
-	base, err := parseBase(strings.TrimRight(address, "/"))
+	base, err := ParseBaseURL(strings.TrimRight(address, "/"))
 	if err != nil || base.Scheme != a.url.Scheme {
 		delete(kept, g.name)
 		return protocol("the provider's answer to the request for a %s names no usable base URL at %s", g.name, g.baseURL.text)

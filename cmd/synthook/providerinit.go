@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/synthook/synthook/providers"
+	"github.com/synthook/synthook/providers/draft"
 )
 
 func (a *app) providerSchemaCommand() *cobra.Command {
@@ -48,11 +49,11 @@ comments. Read it, correct it, and try it with "synthook provider try".`,
 		if err != nil {
 			return usageError("read OpenAPI document: %w", err)
 		}
-		draft, err := providers.Draft(args[0], document)
+		text, err := draft.FromOpenAPI(args[0], document)
 		if err != nil {
 			return &statusError{exitUsage, err}
 		}
-		_, err = io.WriteString(a.stdout, draft)
+		_, err = io.WriteString(a.stdout, text)
 		return err
 	}
 	return cmd

@@ -1,14 +1,13 @@
-package providers_test
+package draft_test
 
 import (
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/synthook/synthook/providers"
+	"github.com/synthook/synthook/providers/draft"
 )
 
 // answering is an operation whose answer has a schema.
@@ -24,19 +23,15 @@ func listing(key, fields string) string {
 // drafted drafts a document of some paths, and reads the draft.
 func drafted(t *testing.T, paths, more string) (string, *providers.Connector) {
 	t.Helper()
-	draft, err := providers.Draft("acme", []byte(`{"openapi": "3.1.0", "info": {"title": "Acme"}, "servers": [{"url": "http://provider.test/v1"}], "paths": {`+paths+`}`+more+`}`))
+	text, err := draft.FromOpenAPI("acme", []byte(`{"openapi": "3.1.0", "info": {"title": "Acme"}, "servers": [{"url": "http://provider.test/v1"}], "paths": {`+paths+`}`+more+`}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, problems := providers.Parse("acme.yaml", []byte(draft))
-	if c == nil {
-		t.Fatalf("%v in\n%s", problems, draft)
-	}
-	return draft, c
+	return text, read(t, text)
 }
 
 // What a document means is found by what it tells, not by the alphabet.
-func TestDraftFindsItsWay(t *testing.T) {
+func TestFindsItsWay(t *testing.T) {
 	const id = `"id": {"type": "string"}`
 	const offset = `, "parameters": [{"name": "Offset", "in": "query", "schema": {"type": "integer"}}]`
 	links := func(more string) string {
@@ -104,9 +99,9 @@ func TestDraftFindsItsWay(t *testing.T) {
 			`"/pets": {"get": ` + answering(listing("data", id), "") + `}`, "streams: {}", "employees:\n    "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			draft, _ := drafted(t, test.paths, "")
-			if !strings.Contains(draft, test.want) || test.not != "" && strings.Contains(draft, test.not) {
-				t.Errorf("want %q, and not %q, in\n%s", test.want, test.not, draft)
+			text, _ := drafted(t, test.paths, "")
+			if !strings.Contains(text, test.want) || test.not != "" && strings.Contains(text, test.not) {
+				t.Errorf("want %q, and not %q, in\n%s", test.want, test.not, text)
 			}
 		})
 	}
@@ -120,64 +115,38 @@ func TestDraftOfASearch(t *testing.T) {
  "/team-members/search": {"post": `+answering(`{"properties": {"cursor": {"type": "string"}, "team_members": {"type": "array", "items": {"properties": {"id": {"type": "string"}}}}}}`,
 		`, "requestBody": {"content": {"application/json": {"schema": {"properties": {"limit": {"type": "integer", "maximum": 2}, "cursor": {"type": "string"}, "query": {"type": "object"}}}}}}`)+`},
  "/candidate.list": {"post": `+answering(listing("results", `"id": {"type": "string"}`), "")+`}`, "")
-	client := open(t, c, func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		switch r.Method + " " + r.URL.Path + " " + string(body) {
-		case `POST /v1/team-members/search {"limit":2}`:
-			reply(w, object{"team_members": records([]string{"1", "2"}), "cursor": "c"})
-		case `POST /v1/team-members/search {"cursor":"c","limit":2}`:
-			reply(w, object{"team_members": records([]string{"3"})})
-		case "POST /v1/candidate.list {}":
-			reply(w, object{"results": records([]string{"7"})})
-		case "GET /v1/team-members/3 ":
-			reply(w, object{"id": 3})
-		default:
-			w.WriteHeader(http.StatusNotFound)
-		}
-	})
-	for recordType, want := range map[string][]string{"employees": {"1", "2", "3"}, "candidates": {"7"}} {
-		if got := list(t.Context(), client, recordType); got.err != nil || !slices.Equal(got.ids, want) {
-			t.Errorf("%s: %v, %v", recordType, got.ids, got.err)
-		}
-	}
-	if there, err := client.Exists(t.Context(), "employees", "3"); !there || err != nil {
-		t.Errorf("%v, %v", there, err)
-	}
+	client := answers{
+		`POST /v1/team-members/search {"limit":2}`:              `{"team_members": [{"id": 1}, {"id": 2}], "cursor": "c"}`,
+		`POST /v1/team-members/search {"cursor":"c","limit":2}`: `{"team_members": [{"id": 3}]}`,
+		"POST /v1/candidate.list {}":                            `{"results": [{"id": 7}]}`,
+		"GET /v1/team-members/3":                                `{"id": 3}`,
+	}.open(t, c, nil)
+	checkList(t, client, "employees", "1", "2", "3")
+	checkList(t, client, "candidates", "7")
+	checkExists(t, client, "employees", "3")
 }
 
 // A list below another is asked for each of its parents; what no list gives, each account
 // does.
 func TestDraftOfNestedLists(t *testing.T) {
 	const one = `"companyId": {"type": "string"}`
-	draft, c := drafted(t, `
+	text, c := drafted(t, `
  "/orgs/{org}/companies": {"get": `+answering(listing("content", one), "")+`},
  "/orgs/{org}/companies/{companyId}": {"get": `+answering("{}", "")+`},
  "/orgs/{org}/companies/{companyId}/workers": {"get": `+answering(listing("content", `"workerId": {"type": "string"}`), "")+`},
  "/orgs/{org}/companies/{companyId}/workers/{workerId}/contracts": {"get": `+answering(listing("content", `"id": {"type": "string"}`), "")+`},
  "/workers/{workerId}": {"get": `+answering("{}", "")+`}`, "")
 	if !slices.Equal(c.RecordTypes(), []string{"employees"}) {
-		t.Errorf("record types %v in\n%s", c.RecordTypes(), draft)
+		t.Errorf("record types %v in\n%s", c.RecordTypes(), text)
 	}
-	client := open(t, c, func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/v1/orgs/acme/companies":
-			reply(w, object{"content": []object{{"companyId": "a"}, {"companyId": "b"}}})
-		case "/v1/orgs/acme/companies/a/workers":
-			reply(w, object{"content": []object{{"workerId": "1"}}})
-		case "/v1/orgs/acme/companies/b/workers":
-			reply(w, object{"content": []object{{"workerId": "2"}}})
-		case "/v1/workers/2":
-			reply(w, object{"workerId": "2"})
-		default:
-			w.WriteHeader(http.StatusNotFound)
-		}
-	}, credentials("org", "acme"))
-	if got := list(t.Context(), client, "employees"); got.err != nil || !slices.Equal(slices.Sorted(slices.Values(got.ids)), []string{"1", "2"}) {
-		t.Errorf("%v, %v", got.ids, got.err)
-	}
-	if there, err := client.Exists(t.Context(), "employees", "2"); !there || err != nil {
-		t.Errorf("%v, %v", there, err)
-	}
+	client := answers{
+		"GET /v1/orgs/acme/companies":           `{"content": [{"companyId": "a"}, {"companyId": "b"}]}`,
+		"GET /v1/orgs/acme/companies/a/workers": `{"content": [{"workerId": 1}]}`,
+		"GET /v1/orgs/acme/companies/b/workers": `{"content": [{"workerId": 2}]}`,
+		"GET /v1/workers/2":                     `{"workerId": 2}`,
+	}.open(t, c, map[string]string{"org": "acme"})
+	checkList(t, client, "employees", "1", "2")
+	checkExists(t, client, "employees", "2")
 }
 
 // The ways to authenticate are those of the lists, each with its credentials.
@@ -203,15 +172,15 @@ func TestDraftOfAuthentication(t *testing.T) {
 		`[{"oauth": ["read"]}]`:         "- name: refresh_token\n    title: \"OAuth 2.0 refresh token\"\n    token:\n      post: https://id.acme.test/refresh\n",
 		`[{"oauth": []}, {"code": []}]`: "refresh: ${cred.refresh_token}",
 	} {
-		draft, _ := drafted(t, `"/employees": {"get": `+answering(listing("data", `"id": {"type": "string"}`), `, "security": `+security)+`}`, schemes)
-		if !strings.Contains(draft, want) {
-			t.Errorf("%s: want %q in\n%s", security, want, draft)
+		text, _ := drafted(t, `"/employees": {"get": `+answering(listing("data", `"id": {"type": "string"}`), `, "security": `+security)+`}`, schemes)
+		if !strings.Contains(text, want) {
+			t.Errorf("%s: want %q in\n%s", security, want, text)
 		}
 	}
 	// A document that names none may have a path for tokens.
-	draft, c := drafted(t, `"/auth/v2/token": {"post": {}}, "/employees": {"get": `+answering(listing("data", `"id": {"type": "string"}`), "")+`}`, "")
-	if !strings.Contains(draft, "post: /auth/v2/token\n    form: {grant_type: client_credentials,") || len(c.Credentials) != 2 {
-		t.Error(draft)
+	text, c := drafted(t, `"/auth/v2/token": {"post": {}}, "/employees": {"get": `+answering(listing("data", `"id": {"type": "string"}`), "")+`}`, "")
+	if !strings.Contains(text, "post: /auth/v2/token\n    form: {grant_type: client_credentials,") || len(c.Credentials) != 2 {
+		t.Error(text)
 	}
 }
 
@@ -223,11 +192,11 @@ func TestDraftOfBaseURLs(t *testing.T) {
 		"/v2":                             "\nbase_path: /v2\n",
 		"{anywhere}":                      "\n# base_url:",
 	} {
-		draft, err := providers.Draft("acme", fmt.Appendf(nil, list, url))
-		if err != nil || !strings.Contains(draft, want) {
-			t.Errorf("%s: want %q in\n%s%v", url, want, draft, err)
+		text, err := draft.FromOpenAPI("acme", fmt.Appendf(nil, list, url))
+		if err != nil || !strings.Contains(text, want) {
+			t.Errorf("%s: want %q in\n%s%v", url, want, text, err)
 		}
-		if c, problems := providers.Parse("acme.yaml", []byte(draft)); c == nil {
+		if c, problems := providers.Parse("acme.yaml", []byte(text)); c == nil {
 			t.Errorf("%s: %v", url, problems)
 		}
 	}

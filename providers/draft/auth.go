@@ -1,4 +1,4 @@
-package providers
+package draft
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/synthook/synthook/providers"
 )
 
 // drafted is a way to authenticate in the making. A document can ask for several things
@@ -177,12 +179,12 @@ func (d *draft) tokenURL(flow map[string]any) string {
 		return ""
 	}
 	if base, err := url.Parse(d.server()); err == nil && u.Host != "" {
-		if sameHost(u, base) && u.RawQuery == "" && strings.HasPrefix(u.Path, base.Path+"/") {
+		if u.Scheme == base.Scheme && strings.EqualFold(u.Host, base.Host) && u.RawQuery == "" && strings.HasPrefix(u.Path, base.Path+"/") {
 			return strings.TrimPrefix(u.Path, base.Path) // an account's own base URL moves it, too
 		}
 		address = u.String()
 	}
-	if _, err := parseBase(address); err != nil && !strings.HasPrefix(address, "/") {
+	if _, err := providers.ParseBaseURL(address); err != nil && !strings.HasPrefix(address, "/") {
 		return ""
 	}
 	return address

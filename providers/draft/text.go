@@ -1,4 +1,4 @@
-package providers
+package draft
 
 import (
 	"fmt"
@@ -51,7 +51,7 @@ func wordOf(name string) string {
 		b.WriteRune(r)
 	}
 	word := strings.Trim(notWord.ReplaceAllString(strings.ToLower(b.String()), "_"), "_")
-	if !wordName.MatchString(word) {
+	if word == "" || word[0] < 'a' || word[0] > 'z' {
 		return "key_" + word
 	}
 	return word

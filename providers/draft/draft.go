@@ -1,4 +1,7 @@
-package providers
+// Package draft writes a connector file after a provider's published OpenAPI document, for
+// somebody to finish: what lists there are, how they page, where their records and ids are,
+// how one authenticates. It asks nobody anything and reads nothing but the document.
+package draft
 
 import (
 	"fmt"
@@ -6,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/synthook/synthook/providers"
 )
 
 // likely are the last words of paths at which record types are found, the likeliest first.
@@ -32,11 +37,11 @@ type draft struct {
 	headers     []string // that they need
 }
 
-// Draft writes a connector file after a provider's OpenAPI 3 document. It is a beginning:
+// FromOpenAPI writes a connector file after a provider's OpenAPI 3 document. It is a beginning:
 // what the document doesn't tell stands in comments, and it has to be tried. Where no list
 // is found, the rest is drafted all the same.
-func Draft(name string, document []byte) (string, error) {
-	if !connectorName.MatchString(name) {
+func FromOpenAPI(name string, document []byte) (string, error) {
+	if !providers.IsName(name) {
 		return "", fmt.Errorf("%q can't be a connector's name: small letters, digits, - and _", name)
 	}
 	o, err := readOpenAPI(document)
@@ -143,7 +148,7 @@ func (d *draft) base() string {
 		named = append(named, wordOf(s[1:len(s)-1]))
 		return "${cred." + named[len(named)-1] + "}"
 	})
-	if _, err := parseBase(hole.ReplaceAllString(strings.ReplaceAll(address, "$", ""), "x")); err != nil {
+	if _, err := providers.ParseBaseURL(hole.ReplaceAllString(strings.ReplaceAll(address, "$", ""), "x")); err != nil {
 		return none
 	}
 	for _, name := range named {
