@@ -254,7 +254,7 @@ func TestCheckByHand(t *testing.T) {
 // A refresh token that is good once is not lost by a check, whatever the lists answer.
 func TestCheckKeepsSpentRefreshTokens(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
-		r.withRotating()
+		r.withRotating(rotating)
 		latest, readable := "r0", false
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 			switch {

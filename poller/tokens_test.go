@@ -73,21 +73,21 @@ streams:
 // process, goes on with the one that came.
 func TestPollsRotateRefreshTokens(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
-		r.withRotating()
+		r.withRotating(strings.Replace(rotating, "refresh: ", "base_url: api, refresh: ", 1))
 		var mu sync.Mutex
 		latest, given := "r0", 0
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
-			case q.URL.Path == "/people":
+			case q.URL.Path == "/tenant/people":
 				_, _ = w.Write([]byte(`[{"id":1}]`))
 			case q.FormValue("refresh_token") != latest:
 				w.WriteHeader(http.StatusBadRequest)
 			default:
 				given++
 				latest = "r" + strings.Repeat("x", given)
-				_, _ = w.Write([]byte(`{"access_token":"t","expires_in":0,"refresh_token":"` + latest + `"}`))
+				_, _ = w.Write([]byte(`{"access_token":"t","expires_in":0,"refresh_token":"` + latest + `","api":"http://` + q.Host + `/tenant"}`))
 			}
 		}))
 		defer server.Close()
@@ -108,6 +108,12 @@ func TestPollsRotateRefreshTokens(t *testing.T) {
 		}
 		if given != 2 {
 			t.Errorf("%d tokens for two polls, the first of which is over", given)
+		}
+		for range 2 { // the base URL that came with the token is kept with it
+			r.poller = r.newPoller()
+			if result := r.poll(account); !result.Complete || given != 3 {
+				t.Errorf("%d tokens: %+v", given, result)
+			}
 		}
 	})
 }
@@ -152,11 +158,11 @@ func TestTokensOfReplacedCredentials(t *testing.T) {
 	})
 }
 
-// withRotating lets the rig have a provider whose refresh tokens are good once.
-func (r *rig) withRotating() {
+// withRotating lets the rig have a provider of such a file, whose refresh tokens are good once.
+func (r *rig) withRotating(file string) {
 	r.t.Helper()
 	dir := r.t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "rotating.yaml"), []byte(rotating), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "rotating.yaml"), []byte(file), 0o600); err != nil {
 		r.t.Fatal(err)
 	}
 	catalog, problems, err := providers.Load(dir)

@@ -2,6 +2,7 @@ package providers
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -60,6 +61,9 @@ func (c *compiler) oneAuth(f *authFile) auth {
 		a.session = c.grant("session", f.session, shown...)
 		shown = append(shown, "session")
 	}
+	if f.token.baseURL.set && f.session.baseURL.set {
+		c.problem(f.session.baseURL, "token and session both have base_url: an account has one")
+	}
 	a.basic = c.basic(f.basic, shown...)
 	a.header, a.query = c.headers(f.header, shown...), c.params(f.query, shown...)
 	if f.certificate.certificate.set {
@@ -67,6 +71,11 @@ func (c *compiler) oneAuth(f *authFile) auth {
 		a.key = c.mandatory(f.certificate.key, c.template(f.certificate.key))
 	}
 	return a
+}
+
+// namesBase tells whether the account's base URL comes with its token or its session.
+func (a *auth) namesBase() bool {
+	return a.token != nil && a.token.baseURL.text != "" || a.session != nil && a.session.baseURL.text != ""
 }
 
 func (c *compiler) basic(f basicFile, extra ...string) *basicAuth {
@@ -82,7 +91,7 @@ func (c *compiler) grant(name string, f grantFile, extra ...string) *grant {
 	g.ownAddress = !strings.HasPrefix(address.value, "/")
 	g.call = c.callTo(f.requestFile, f.at, g.ownAddress, extra...)
 	if g.ownAddress && address.literal() {
-		if _, err := parseBase(address.value); err != nil {
+		if _, err := ParseBaseURL(address.value); err != nil {
 			c.problem(address, "the address is a path that begins with /, or https://…")
 		}
 	}
@@ -128,21 +137,47 @@ func (g *grant) address(values lookup) (*url.URL, error) {
 	for _, p := range g.call.path.parts {
 		value, ok := values(p.variable)
 		if _, alone := g.call.path.alone(); p.variable != "" && !alone && (!ok || !hostSafe.MatchString(value)) {
-			return nil, fmt.Errorf("credential %s becomes part of the provider's address and may hold letters, digits, dots and dashes only", strings.TrimPrefix(p.variable, "cred."))
+			return nil, errors.New(notHostSafe(strings.TrimPrefix(p.variable, "cred.")))
 		}
 	}
 	address, _ := g.call.path.expand(values, nil)
-	u, err := parseBase(address)
+	u, err := ParseBaseURL(address)
 	if err != nil {
 		return nil, fmt.Errorf("the address of the %s: %w", g.name, err)
 	}
 	return u, nil
 }
 
+// tokenAddress reads where a token is asked for instead of where the connector says.
+func (s *setup) tokenAddress(own string) (*url.URL, error) {
+	if s.auth.token == nil {
+		return nil, errors.New("the token URL has no use: the connector asks for no token")
+	}
+	u, err := ParseBaseURL(own)
+	if err != nil {
+		return nil, fmt.Errorf("the address of the token: %w", err)
+	}
+	return u, nil
+}
+
+// RefreshCredential is the credential of an account that holds its first refresh token,
+// which many providers take once: whoever asks for a token then has to keep the next one.
+// It is "" where there is none.
+func (c *Connector) RefreshCredential(t Target) string {
+	by, _ := c.way(t.Credentials)
+	if by == nil {
+		return ""
+	}
+	return strings.Join(credentialsIn(by.file.token.refresh), ", ")
+}
+
+// RefreshToken is the latest of what a TokenStore is given to save; "": the account's own.
+func RefreshToken(tokens map[string]string) string { return tokens[keptRefresh] }
+
 // checkAuth tells what of an account's values its authentication can't do with.
 func (s *setup) checkAuth() error {
 	for _, g := range []*grant{s.auth.token, s.auth.session} {
-		if g == nil || !g.ownAddress {
+		if g == nil || !g.ownAddress || g == s.auth.token && s.tokenURL != nil {
 			continue
 		}
 		if _, err := g.address(s.lookup); err != nil {

@@ -315,15 +315,16 @@ func TestClientCertificate(t *testing.T) {
 
 func TestAuthProblems(t *testing.T) {
 	for auth, want := range map[string]string{
-		"token: {post: token}":                                 "begins with /, or https://",
-		"token: {get: /token, form: {a: b}}":                   "a form is sent by post",
-		"token: {post: /token, refresh: x}":                    "belong together",
-		"token: {post: /token, form: {r: '${token.refresh}'}}": "belong together",
-		"token: {post: /token}\n  header: {A: '${session}'}":   "unknown substitution ${session}",
-		"session: {post: /login}":                              `the key "session" is missing`,
-		"header: {A: '${token}'}":                              "unknown substitution ${token}",
-		"token: {post: /token, form: {a: '${token}'}}":         "unknown substitution ${token}",
-		"client_certificate: {certificate: x}":                 `the key "key" is missing`,
+		"token: {post: token}":                                                                   "begins with /, or https://",
+		"token: {get: /token, form: {a: b}}":                                                     "a form is sent by post",
+		"token: {post: /token, refresh: x}":                                                      "belong together",
+		"token: {post: /token, form: {r: '${token.refresh}'}}":                                   "belong together",
+		"token: {post: /token}\n  header: {A: '${session}'}":                                     "unknown substitution ${session}",
+		"session: {post: /login}":                                                                `the key "session" is missing`,
+		"header: {A: '${token}'}":                                                                "unknown substitution ${token}",
+		"token: {post: /token, form: {a: '${token}'}}":                                           "unknown substitution ${token}",
+		"client_certificate: {certificate: x}":                                                   `the key "key" is missing`,
+		"token: {post: /token, base_url: a}\n  session: {post: /login, session: s, base_url: b}": "token and session both have base_url",
 	} {
 		_, problems := providers.Parse("x.yaml", []byte("name: x\ncategory: ats\nverified: no\nauth:\n  "+auth+"\n"+employees(whole)))
 		if !slices.ContainsFunc(problems, func(p providers.Problem) bool { return strings.Contains(p.Message, want) }) {

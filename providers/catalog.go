@@ -22,6 +22,9 @@ var actions = []string{"created", "updated", "deleted"}
 type Catalog struct {
 	connectors map[string]*Connector
 	types      map[string]string // record type → prefix
+
+	// Hint ends the error about a connector that isn't there: what else may be the reason.
+	Hint string
 }
 
 // Load reads the embedded catalogue and, where dir is not "", every *.yaml and *.yml file
@@ -107,7 +110,11 @@ func (c *Catalog) Connector(name string) (*Connector, error) {
 	if connector, ok := c.connectors[name]; ok {
 		return connector, nil
 	}
-	return nil, fmt.Errorf("unknown provider %q%s", name, suggest(name, slices.Collect(maps.Keys(c.connectors))))
+	hint := ""
+	if c.Hint != "" {
+		hint = " (" + c.Hint + ")"
+	}
+	return nil, fmt.Errorf("unknown provider %q%s%s", name, suggest(name, slices.Collect(maps.Keys(c.connectors))), hint)
 }
 
 // Connectors lists them by name.
@@ -121,7 +128,7 @@ func (c *Catalog) CheckRecordType(name string) error {
 	if _, known := c.types[name]; known {
 		return nil
 	}
-	return fmt.Errorf("unknown record type %q%s", name, suggest(name, slices.Sorted(maps.Keys(c.types))))
+	return fmt.Errorf("unknown record type %q%s", name, unknownAmong(name, c.types, ""))
 }
 
 // EventNames lists every event that there can be: those of accounts, then those of the

@@ -21,6 +21,7 @@ type Client struct {
 	budget    *Budget
 	keeper    *keeper
 	trace     func(Exchange)
+	review    *Review
 	userAgent string
 	maxWait   time.Duration
 	timeout   time.Duration
@@ -63,7 +64,7 @@ func newClient(s *setup, o Options) (*Client, error) {
 		o.Backoff = defaultBackoff
 	}
 	return &Client{
-		setup: s, http: &client, budget: o.Budget, trace: o.Trace,
+		setup: s, http: &client, budget: o.Budget, trace: o.Trace, review: o.Review,
 		userAgent: cmp.Or(o.UserAgent, "synthook"),
 		maxWait:   cmp.Or(o.MaxWait, defaultMaxWait),
 		timeout:   cmp.Or(o.Timeout, defaultTimeout),
@@ -122,6 +123,22 @@ func (cl *Client) Stream(recordType string) (StreamInfo, bool) {
 		return StreamInfo{}, false
 	}
 	return s.info, true
+}
+
+// PageSize is how many records of a type a page is asked for; 0: the provider decides.
+func (cl *Client) PageSize(recordType string) int {
+	s := cl.stream(recordType)
+	if s == nil {
+		return 0
+	}
+	return cl.pageSizeOf(s.paging)
+}
+
+func (cl *Client) pageSizeOf(p paging) int {
+	if cl.pageSize > 0 && p.size > 0 {
+		return min(cl.pageSize, p.maxSize)
+	}
+	return p.size
 }
 
 // on is the client in the name of a stream.

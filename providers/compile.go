@@ -13,6 +13,7 @@ import (
 type plan struct {
 	ownBase, basePath template
 	auth              auth
+	headers           []param // of every request, but those for tokens and sessions
 	limits            limits
 	errors            errorRules
 	streams           []*stream
@@ -113,6 +114,27 @@ func (c *compiler) lookup(variable string) (string, bool) {
 	return value, ok && value != ""
 }
 
+// setting names what decides a text: the key of the file, or the credential of an account.
+// One that takes its value from another by default gives way to that.
+func (c *compiler) setting(t text, key string) string {
+	names := credentialsIn(t)
+	if len(names) != 1 {
+		return key
+	}
+	for {
+		i := slices.IndexFunc(c.file.credentials, func(f credentialFile) bool { return f.name.value == names[0] })
+		if i < 0 {
+			break
+		}
+		other := credentialsIn(c.file.credentials[i].fallback)
+		if len(other) != 1 || c.values[other[0]] != c.values[names[0]] || other[0] == names[0] {
+			break
+		}
+		names = other
+	}
+	return "credential " + names[0]
+}
+
 // number reads a whole number; ok is false when it is absent or, as a problem, wrong.
 func (c *compiler) number(t text, least, most int) (value int, ok bool) {
 	word := c.word(t)
@@ -160,6 +182,11 @@ func (c *compiler) source(t text) source {
 func (c *compiler) params(pairs []pair, extra ...string) []param {
 	var params []param
 	for _, p := range pairs {
+		for _, answers := range []string{"header:", "last:"} {
+			if strings.HasPrefix(p.value.value, answers) {
+				c.problem(p.value, "%q is sent as it stands: a request can't take anything of an answer, but for the next page's place", p.value.value)
+			}
+		}
 		params = append(params, param{c.template(p.key), c.template(p.value, extra...)})
 	}
 	return params
@@ -182,16 +209,20 @@ func (c *compiler) plan(by *way) *plan {
 		ownBase:  c.mandatory(f.base, c.template(f.base)),
 		basePath: c.mandatory(f.basePath, c.template(f.basePath)),
 		auth:     c.auth(by),
+		headers:  c.headers(f.headers),
 		limits:   limits{f.limits.Limits, textValues(f.limits.remaining), textValues(f.limits.reset)},
 		errors:   c.errorRules(f.errors),
 	}
 	if f.base.set && f.base.literal() {
-		if _, err := parseBase(f.base.value); err != nil {
+		if _, err := ParseBaseURL(f.base.value); err != nil {
 			c.problem(f.base, "%s", err)
 		}
 	}
 	if f.basePath.set && !strings.HasPrefix(f.basePath.value, "/") {
 		c.problem(f.basePath, "base_path begins with /")
+	}
+	if own := or(f.defaults.request.get, f.defaults.request.post); own.set {
+		c.problem(own, "a path in defaults is nobody's: each stream says its own get or post")
 	}
 	lists := map[string]*stream{}
 	for _, s := range f.lists {

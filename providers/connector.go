@@ -69,6 +69,9 @@ type Target struct {
 	BaseURL     string // instead of the connector's own; "": that
 	Credentials map[string]string
 	PageSize    int // 0: the connector's; cut to the largest one that the provider takes
+	// TokenURL is where its token is asked for, wherever the connector asks: a mock, say.
+	// "": there.
+	TokenURL string
 }
 
 // Options are the surroundings of a client. The zero value works.
@@ -77,6 +80,7 @@ type Options struct {
 	Budget    *Budget        // nil: one of this client's own, with the connector's limits
 	Tokens    TokenStore     // of the account; nil: one of this client's own, and each asks for new tokens
 	Trace     func(Exchange) // called by several goroutines when several streams are listed
+	Review    *Review        // gathers what speaks against the connector; nil: nothing does
 	UserAgent string         // "": synthook
 	// MaxWait bounds how long one request waits for the provider's limits: a longer
 	// silence ends the listing with Throttled. 0: 15 minutes.

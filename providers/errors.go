@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"syscall"
 	"time"
@@ -66,6 +67,7 @@ type Error struct {
 	Status     int       // the HTTP status; 0 where there was none
 	RetryAt    time.Time // Throttled: when the provider may be asked again
 	Detail     string
+	of         string // for which of its parents a list was asked, by its number
 	cause      error
 	said       string // what of Detail are the provider's own words
 	oauth      string // ", " and the code of a refused grant
@@ -77,7 +79,11 @@ func (e *Error) Error() string {
 	if e.Page == 0 {
 		return fmt.Sprintf("look up %s: %s", e.RecordType, e.Detail)
 	}
-	return fmt.Sprintf("list %s, page %d: %s", e.RecordType, e.Page, e.Detail)
+	of := ""
+	if e.of != "" {
+		of = ", for " + e.of
+	}
+	return fmt.Sprintf("list %s, page %d%s: %s", e.RecordType, e.Page, of, e.Detail)
 }
 
 // Unwrap gives the network error, where there is one, for errors.Is. Its own text holds
@@ -93,12 +99,15 @@ func protocol(format string, args ...any) *Error {
 func transportError(err error) *Error {
 	e := &Error{Kind: Transient, Detail: "the connection failed", cause: err}
 	dns, isDNS := errors.AsType[*net.DNSError](err)
+	_, isPlain := errors.AsType[tls.RecordHeaderError](err)
 	network, isNetwork := errors.AsType[net.Error](err)
 	switch {
 	case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedNetwork), errors.Is(err, ssrf.ErrProhibitedPort):
 		e.Kind, e.Fault, e.Detail = Refused, FaultAddress, "the provider's address is private, local or otherwise not allowed"
 	case isDNS && dns.IsNotFound:
 		e.Fault, e.Detail = FaultHost, "the provider's host name is unknown"
+	case errors.Is(err, http.ErrSchemeMismatch), isPlain:
+		e.Fault, e.Detail = FaultTLS, "the provider answers https:// without TLS: is its address http://, or the port another?"
 	case isTLS(err):
 		e.Fault, e.Detail = FaultTLS, "the provider's TLS certificate is not valid"
 	case errors.Is(err, context.DeadlineExceeded), isNetwork && network.Timeout():
@@ -114,8 +123,7 @@ func transportError(err error) *Error {
 func isTLS(err error) bool {
 	_, unverified := errors.AsType[*tls.CertificateVerificationError](err)
 	_, hostname := errors.AsType[x509.HostnameError](err)
-	_, plain := errors.AsType[tls.RecordHeaderError](err)
-	return unverified || hostname || plain
+	return unverified || hostname
 }
 
 // statusError sorts an answer that is not a 2xx and asks for no wait.

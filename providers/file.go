@@ -13,6 +13,7 @@ type connectorFile struct {
 	name, title, category, verified, base, basePath text
 	credentials                                     []credentialFile
 	auth                                            []authFile // one, or several ways
+	headers                                         []pair     // of every request to the API
 	limits                                          limitsFile
 	errors                                          errorsFile
 	defaults                                        streamFile
@@ -58,10 +59,11 @@ func connectorTable(d *decoder, f *connectorFile) (fields, []string) {
 		"title":        d.text(&f.title).doc("what people read; default: the name"),
 		"category":     d.word(&f.category, categories...).doc("hris, ats, unified or generic"),
 		"verified":     d.text(&f.verified).doc("against what the connector was proven"),
-		"base_url":     d.text(&f.base).doc("https://…, without a final slash; without it, each account gives one"),
+		"base_url":     d.text(&f.base).doc("https://… or http://…, a final slash or none; without it, each account gives one"),
 		"base_path":    d.text(&f.basePath).doc("appended to the base URL, an account's own too, unless that ends with it already"),
 		"credentials":  objects(d, &f.credentials, credentialTable).doc("what an account has to give"),
 		"auth":         d.auth(&f.auth).doc("how a request shows who asks; none; or a list of ways with names, of which an account uses the one that it has credentials for"),
+		"headers":      d.pairs(&f.headers).doc("headers of every request to the API, a version's say; a request's own header of the same name counts instead"),
 		"limits":       d.limits(&f.limits).doc("what the provider bears of one account"),
 		"errors":       object(d, &f.errors, errorsTable).doc("how answers say that something is wrong, beside their status"),
 		"defaults":     kind{schema: defaults.schema, read: func(n ast.Node) { d.stream(n, &f.defaults) }}.doc("the keys of a stream, for all streams"),

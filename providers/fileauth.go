@@ -94,6 +94,7 @@ func grantTable(d *decoder, g *grantFile) fields {
 	known["post"] = d.text(&g.post).doc("path below the base URL, or https://…")
 	known["basic"] = object(d, &g.basic, basicTable).doc("the client's id and secret as user name and password")
 	known["form"] = d.pairs(&g.form).doc("for post: fields, sent as a form")
+	known["base_url"] = d.text(&g.baseURL).doc("where the answer has the base URL of this account")
 	known["expires_in"] = d.text(&g.expiresIn).doc("where the answer says how many seconds it is good for; default: expires_in")
 	known["expires_at"] = d.text(&g.expiresAt).doc("where the answer says until when: a date, or seconds since 1970")
 	known["lifetime"] = d.duration(&g.lifetime).doc("how long it is good for, where the answer doesn't say")
@@ -111,7 +112,6 @@ func tokenTable(d *decoder, g *grantFile) (fields, []string) {
 func sessionTable(d *decoder, g *grantFile) (fields, []string) {
 	known := grantTable(d, g)
 	known["session"] = d.text(&g.token).doc("where the answer has what ${session} is")
-	known["base_url"] = d.text(&g.baseURL).doc("where the answer has the base URL of this account")
 	return known, []string{"session"}
 }
 

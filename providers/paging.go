@@ -21,6 +21,8 @@ type paging struct {
 	bySize     bool   // an offset grows by what was asked for, not by what came
 	alone      bool   // behind the first page nothing but the cursor is sent
 	first      string // cursor of the first page
+
+	nextAt, totalAt string // what an account or a file says them with
 }
 
 // endRule is the signal that a page is the last one.
@@ -102,6 +104,7 @@ func (c *compiler) paging(f pageFile, used map[string]bool) paging {
 		p.maxPages = pages
 	}
 	p.next, p.total, p.totalPages = c.source(f.next), c.source(f.total), c.source(f.totalPages)
+	p.nextAt, p.totalAt = c.setting(f.next, "next"), c.setting(f.total, "total")
 	if (p.kind == "cursor" || p.kind == "url") && p.next.text == "" {
 		c.problem(or(f.next, f.kind), "paging %q needs next: where the answer names the next page", p.kind)
 	}

@@ -1,10 +1,13 @@
 package providers
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -98,7 +101,8 @@ func (l *listing) children(ctx context.Context, s *stream, v scope, from mark, t
 		if variant == from.Variant {
 			rest = slices.DeleteFunc(slices.Clone(families), func(f family) bool { return f.last() <= from.Parent })
 		}
-		if err := l.variant(ctx, s, variant, v, rest, take); err != nil {
+		done := &finished{variant: variant, families: rest, of: len(families), by: make([]bool, len(rest))}
+		if err := l.variant(ctx, s, v, done, take); err != nil {
 			return err
 		}
 	}
@@ -106,26 +110,29 @@ func (l *listing) children(ctx context.Context, s *stream, v scope, from mark, t
 }
 
 // variant walks through one variant of a list for each of its parents.
-func (l *listing) variant(ctx context.Context, s *stream, variant int, v scope, families []family, take taker) error {
-	done := &finished{variant: variant, families: families, by: make([]bool, len(families))}
+func (l *listing) variant(ctx context.Context, s *stream, v scope, done *finished, take taker) error {
+	l.cl.review.families(s, len(done.families))
 	if s == l.stream {
 		l.finish(done)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(l.cl.budget.concurrency())
-	for i, f := range families {
+	for i, f := range done.families {
 		if ctx.Err() != nil {
 			break
 		}
 		group.Go(func() error {
 			own := v
 			own.parents, own.separator = f.keys, s.parent.separator
-			err := l.through(ctx, l.start(s, variant, own), take)
+			err := l.through(ctx, l.start(s, done.variant, own), take)
 			if e, ok := errors.AsType[*Error](err); ok && e.Kind == NotFound {
 				err = l.orphans(ctx, s.parent.stream, f, e)
 			}
 			if err == nil {
 				done.family(i)
+				l.cl.review.family(s)
+			} else if e, ok := errors.AsType[*Error](err); ok && e.of == "" {
+				e.of = done.place(i, s.parent)
 			}
 			return err
 		})
@@ -137,6 +144,7 @@ func (l *listing) variant(ctx context.Context, s *stream, variant int, v scope, 
 type finished struct {
 	variant  int
 	families []family
+	of       int // parents or batches, those before a resumption, too
 
 	mu    sync.Mutex
 	by    []bool
@@ -149,6 +157,24 @@ func (f *finished) family(i int) {
 	for f.by[i] = true; f.first < len(f.by) && f.by[f.first]; {
 		f.first++
 	}
+}
+
+// place tells which of a parent's lists one is, by its number alone.
+func (f *finished) place(i int, p *parent) string {
+	lists := p.stream.info.RecordType
+	if p.batch > 1 {
+		lists = "batches of " + lists
+	}
+	return fmt.Sprintf("the %s of %d %s", ordinal(f.of-len(f.families)+i+1), f.of, lists)
+}
+
+// ordinal writes 1 as 1st.
+func ordinal(n int) string {
+	suffix := "th"
+	if n%100 < 11 || n%100 > 13 {
+		suffix = cmp.Or(map[int]string{1: "st", 2: "nd", 3: "rd"}[n%10], suffix)
+	}
+	return strconv.Itoa(n) + suffix
 }
 
 // mark is where a listing can go on: behind the last parent before which all are read.

@@ -32,6 +32,9 @@ var (
 	wordName      = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 )
 
+// IsName tells whether a connector can be called so.
+func IsName(name string) bool { return connectorName.MatchString(name) }
+
 // recordTypes adds declared record types to those that are known.
 func (d *decoder) recordTypes(declared []pair, known map[string]string) {
 	for _, t := range declared {
@@ -84,20 +87,43 @@ func Parse(file string, data []byte) (*Connector, []Problem) {
 func (d *decoder) assemble(f connectorFile, types map[string]string) *Connector {
 	c := &Connector{
 		Name: f.name.value, Title: cmp.Or(f.title.value, f.name.value), Category: f.category.value,
-		BaseURL: f.base.value + f.basePath.value, Verified: f.verified.value,
+		BaseURL: strings.TrimRight(f.base.value, "/") + f.basePath.value, Verified: f.verified.value,
 		file: f, types: types, needs: map[string]bool{},
 	}
 	if len(f.auth) == 0 {
 		c.file.auth = []authFile{{}} // none
 	}
-	if f.name.set && !connectorName.MatchString(c.Name) {
+	if f.name.set && !IsName(c.Name) {
 		d.problem(f.name, "%q can't be a connector's name: small letters, digits, - and _", c.Name)
 	}
 	if f.category.set && !slices.Contains(categories, c.Category) {
 		d.problem(f.category, "unknown category %q%s", c.Category, nearest(c.Category, categories, "; known here: "+strings.Join(categories, ", ")))
 	}
 	d.credentials(c)
+	d.hostSafeDefaults(c)
 	return c
+}
+
+// hostSafeDefaults holds defaults that become part of an address to what is asked of the
+// values that accounts give.
+func (d *decoder) hostSafeDefaults(c *Connector) {
+	placed := credentialsIn(c.file.base)
+	for _, way := range c.file.auth {
+		for _, g := range []grantFile{way.token, way.session} {
+			address := or(g.get, g.post)
+			parsed, _ := parseTemplate(address.value)
+			if _, alone := parsed.alone(); !alone && !strings.HasPrefix(address.value, "/") {
+				placed = append(placed, credentialsIn(address)...)
+			}
+		}
+	}
+	values := c.values(nil)
+	for _, f := range c.file.credentials {
+		value, given := values[f.name.value]
+		if given && slices.Contains(placed, f.name.value) && !hostSafe.MatchString(value) {
+			d.problem(f.fallback, "%s", notHostSafe(f.name.value))
+		}
+	}
 }
 
 func (d *decoder) credentials(c *Connector) {

@@ -3,7 +3,9 @@ package providers
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/agnivade/levenshtein"
 )
@@ -30,6 +32,18 @@ func sortProblems(problems []Problem) {
 // where none is near.
 func nearest(wrong string, known []string, otherwise string) string {
 	return cmp.Or(suggest(wrong, known), otherwise)
+}
+
+// unknownAmong ends a message about a name that is none of a few: with the nearest, all of
+// them, and perhaps what else there is to do.
+func unknownAmong(wrong string, known map[string]string, otherwise string) string {
+	names := slices.Sorted(maps.Keys(known))
+	ending := cmp.Or(suggest(wrong, names), ":") + " known: " + strings.Join(names, ", ")
+	ending = strings.Replace(ending, "? known", "? Known", 1)
+	if otherwise != "" {
+		ending += "; " + otherwise
+	}
+	return ending
 }
 
 // suggest returns `: did you mean "x"?` for the known name nearest to a wrong one, or "".

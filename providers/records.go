@@ -13,6 +13,7 @@ import (
 // records is where an answer has its records, and what they look like.
 type records struct {
 	text  string
+	at    string // what an account or a file says it with
 	path  []path // split where a * stood: each value found is looked through for the next
 	shape string
 	merge string // a key whose object becomes part of the record
@@ -37,6 +38,7 @@ func (c *compiler) records(f recordsFile, owner text, parent bool) records {
 		text: c.word(f.path), empty: map[string]bool{},
 		shape: cmp.Or(c.among(f.shape, shapes...), "list"), merge: c.word(f.merge), value: c.word(f.value),
 	}
+	r.at = c.setting(f.path, "records.path")
 	r.path = c.nested(f.path)
 	for _, t := range f.empty {
 		if r.empty[t.value] = true; !slices.Contains(emptyWords, t.value) {
@@ -138,7 +140,7 @@ type spot struct {
 func (r *records) each(a answer, visit func(spot) error) error {
 	if a.status == http.StatusNoContent {
 		if !r.empty["no_content"] {
-			return protocol("the provider answers 204, no content, where a list is expected")
+			return protocol("the provider answers 204, no content, where a list is expected: where that means that there are no records, say %s", r.alsoEmpty("no_content"))
 		}
 		return nil
 	}
@@ -159,7 +161,7 @@ func (r *records) plausible(d document) error {
 	kind, below := d.data[root], len(r.path[0].keys) > 0
 	switch {
 	case below && kind != '{' && kind != '[' && kind != 'n':
-		return protocol("the answer is neither an object nor a list")
+		return protocol("the answer is neither an object nor a list, and %s is below a key", r.at)
 	case !below && len(r.path) > 1 && kind == '{' && r.shape != "map":
 		return protocol("the answer is an object, where a list is expected")
 	}
@@ -245,12 +247,27 @@ func (r *records) none(container gjson.Result) error {
 	case !container.Exists() && r.empty["missing"], container.Exists() && container.Type == gjson.Null && r.empty["null"]:
 		return nil
 	case !container.Exists():
-		return protocol("the answer has no %s: records.path is not where the records are", where)
+		return protocol("the answer has no %s: %s is not where the records are", where, r.at)
 	case container.Type == gjson.Null:
-		return protocol("%s is null, not a list", where)
+		return protocol("%s is null, not a list: where that means that there are no records, say %s", where, r.alsoEmpty("null"))
+	case r.text == "":
+		return protocol("the answer is not a list: say with %s where it has the records", r.at)
 	default:
-		return protocol("%s is not a list", where)
+		return protocol("%s is not a list: check %s", where, r.at)
 	}
+}
+
+// alsoEmpty is how one more word for an empty list is written.
+func (r *records) alsoEmpty(word string) string {
+	words := []string{word}
+	for other := range r.empty {
+		words = append(words, other)
+	}
+	slices.Sort(words)
+	if len(words) == 1 {
+		return "records: {empty: " + word + "}"
+	}
+	return "records: {empty: [" + strings.Join(words, ", ") + "]}"
 }
 
 // recordID reads a record's id. Integers and strings are told apart no more than a URL

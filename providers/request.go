@@ -21,6 +21,7 @@ type Exchange struct {
 	Status   int    // 0: no answer
 	Duration time.Duration
 	Bytes    int64 // of the answer's body
+	Dropped  bool  // the caller had enough before the answer was there
 }
 
 // query is what is asked of a provider: a call with its values.
@@ -71,12 +72,7 @@ func (cl *Client) request(q *query, shows access) (*request, error) {
 		r.body, _ = q.call.body.append(nil, &q.values)
 		r.headers.Set("Content-Type", "application/json")
 	}
-	for _, p := range q.call.headers {
-		if name, value, ok := p.expand(values); ok {
-			r.headers.Set(name, value)
-		}
-	}
-	maps.Copy(r.headers, q.headers)
+	cl.setHeaders(r, q)
 	added := false
 	if q.grant == nil {
 		added = cl.authenticate(r, parameters, shows)
@@ -88,6 +84,21 @@ func (cl *Client) request(q *query, shows access) (*request, error) {
 	}
 	r.shown = cl.redact(r.url, known)
 	return r, nil
+}
+
+// setHeaders sets the headers of the connector, of the call and of the query, the latest of a name.
+// Tokens and sessions may be asked for elsewhere: the connector's don't go there.
+func (cl *Client) setHeaders(r *request, q *query) {
+	all := q.call.headers
+	if q.grant == nil {
+		all = slices.Concat(cl.headers, all)
+	}
+	for _, p := range all {
+		if name, value, ok := p.expand(q.values.lookup); ok {
+			r.headers.Set(name, value)
+		}
+	}
+	maps.Copy(r.headers, q.headers)
 }
 
 // target is a query's address without its own parameters. Nothing leads to another host
@@ -225,9 +236,9 @@ func port(u *url.URL) string {
 
 // send makes one try and reads its answer into the buffer.
 func (cl *Client) send(ctx context.Context, r *request, buffer *bytes.Buffer) (answer, *Error) {
-	ctx, cancel := context.WithTimeout(ctx, cl.timeout)
+	limited, cancel := context.WithTimeout(ctx, cl.timeout)
 	defer cancel()
-	q, err := http.NewRequestWithContext(ctx, r.method, r.url.String(), bytes.NewReader(r.body))
+	q, err := http.NewRequestWithContext(limited, r.method, r.url.String(), bytes.NewReader(r.body))
 	if err != nil {
 		return answer{}, protocol("the request can't be made: the base URL or the path is not valid")
 	}
@@ -236,6 +247,7 @@ func (cl *Client) send(ctx context.Context, r *request, buffer *bytes.Buffer) (a
 	exchange := Exchange{Method: r.method, URL: r.shown}
 	a, failure := cl.receive(q, buffer)
 	exchange.Status, exchange.Bytes, exchange.Duration = a.status, int64(buffer.Len()), time.Since(begun)
+	exchange.Dropped = failure != nil && ctx.Err() != nil
 	if cl.trace != nil {
 		cl.trace(exchange)
 	}

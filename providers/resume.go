@@ -78,7 +78,7 @@ func (w *walk) resume(m mark) error {
 	w.pages, w.rows, w.before = m.Pages, m.Rows, m.IDs
 	if m.URL != "" {
 		target, err := url.Parse(m.URL)
-		if session := w.cl.auth.session; err != nil || !sameHost(target, w.cl.base) && (session == nil || session.baseURL.text == "") {
+		if err != nil || !sameHost(target, w.cl.base) && !w.cl.auth.namesBase() {
 			return ErrResume
 		}
 		w.place.url = target

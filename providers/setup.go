@@ -15,6 +15,7 @@ import (
 type setup struct {
 	*plan
 	base     *url.URL // without a final slash
+	tokenURL *url.URL // instead of the connector's; nil: that
 	values   map[string]string
 	secrets  []string
 	pageSize int
@@ -37,7 +38,7 @@ func (c *Connector) setup(t Target) (*setup, error) {
 		wrong = append(wrong, "the page size is negative")
 	}
 	if len(wrong) == 0 {
-		wrong = c.settle(s, by, t.BaseURL)
+		wrong = c.settle(s, by, t)
 	}
 	if len(wrong) > 0 {
 		return nil, fmt.Errorf("connector %s: %s", c.Name, strings.Join(wrong, "; "))
@@ -51,7 +52,7 @@ func (c *Connector) setup(t Target) (*setup, error) {
 }
 
 // settle reads the connector with the account's values, and tells what doesn't fit.
-func (c *Connector) settle(s *setup, by *way, base string) (wrong []string) {
+func (c *Connector) settle(s *setup, by *way, t Target) (wrong []string) {
 	plan, problems := c.compile(s.values, by)
 	for _, p := range problems {
 		wrong = append(wrong, p.Message)
@@ -61,8 +62,13 @@ func (c *Connector) settle(s *setup, by *way, base string) (wrong []string) {
 		return wrong
 	}
 	var err error
-	if s.base, err = s.baseURL(base); err != nil {
+	if s.base, err = s.baseURL(t.BaseURL); err != nil {
 		wrong = append(wrong, err.Error())
+	}
+	if t.TokenURL != "" {
+		if s.tokenURL, err = s.tokenAddress(t.TokenURL); err != nil {
+			wrong = append(wrong, err.Error())
+		}
 	}
 	if err := s.checkAuth(); err != nil {
 		wrong = append(wrong, err.Error())
@@ -148,8 +154,11 @@ func (c *Connector) pathCredentials() []string {
 // hostSafe is what a credential may put into a base URL: nothing that moves the host.
 var hostSafe = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
-// baseURL is the account's own base URL or the connector's, with the connector's base
-// path unless the account's ends with it already.
+func notHostSafe(credential string) string {
+	return fmt.Sprintf("credential %s becomes part of the provider's address and may hold letters, digits, dots and dashes only", credential)
+}
+
+// baseURL is the account's own base URL or the connector's, with the base path.
 func (s *setup) baseURL(own string) (*url.URL, error) {
 	address := strings.TrimRight(own, "/")
 	if address == "" {
@@ -159,16 +168,22 @@ func (s *setup) baseURL(own string) (*url.URL, error) {
 		for _, p := range s.ownBase.parts {
 			name := strings.TrimPrefix(p.variable, "cred.")
 			if p.variable != "" && !hostSafe.MatchString(s.values[name]) {
-				return nil, fmt.Errorf("credential %s becomes part of the provider's address and may hold letters, digits, dots and dashes only", name)
+				return nil, errors.New(notHostSafe(name))
 			}
 		}
 		address, _ = s.ownBase.expand(s.lookup, nil)
 		address = strings.TrimRight(address, "/")
 	}
+	return s.withPath(address)
+}
+
+// withPath is a base URL, whoever names it, with the connector's base path unless it ends
+// with that already.
+func (s *setup) withPath(address string) (*url.URL, error) {
 	if suffix, _ := s.basePath.expand(s.lookup, url.PathEscape); !strings.HasSuffix(address, suffix) {
 		address += suffix
 	}
-	return parseBase(address)
+	return ParseBaseURL(address)
 }
 
 func (s *setup) lookup(variable string) (string, bool) {
@@ -176,7 +191,9 @@ func (s *setup) lookup(variable string) (string, bool) {
 	return value, ok
 }
 
-func parseBase(address string) (*url.URL, error) {
+// ParseBaseURL reads what requests' paths are put behind: http or https, a host, perhaps a
+// path, and nothing that would not be sent.
+func ParseBaseURL(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "":

@@ -112,3 +112,16 @@ func TestValuesStayInTheirPlace(t *testing.T) {
 		list(t.Context(), generic, recordType)
 	}
 }
+
+// A final slash of the base URL makes no difference, where it is used and where it is shown.
+func TestBaseURLWithASlash(t *testing.T) {
+	c := connector(t, "name: test\ncategory: generic\nverified: invented\nbase_url: "+testHost+"/\nbase_path: /v1\n"+employees("request: {get: /p}\nrecords: {id: id}\npage: none\n"))
+	asked := ""
+	got := list(t.Context(), open(t, c, func(w http.ResponseWriter, r *http.Request) {
+		asked = r.URL.Path
+		_, _ = w.Write([]byte("[]"))
+	}), "employees")
+	if got.err != nil || asked != "/v1/p" || c.BaseURL != testHost+"/v1" {
+		t.Errorf("%v, asked %s, shown %s", got.err, asked, c.BaseURL)
+	}
+}

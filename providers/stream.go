@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -214,7 +213,7 @@ func (c *compiler) asksByID(f requestFile, k *call, variables []string) {
 func (c *compiler) eventPrefix(recordType text) string {
 	prefix, ok := c.prefixes[recordType.value]
 	if !ok {
-		c.problem(recordType, "unknown record type %q%s", recordType.value, nearest(recordType.value, slices.Collect(maps.Keys(c.prefixes)), ": a new one is declared under record_types"))
+		c.problem(recordType, "unknown record type %q%s", recordType.value, unknownAmong(recordType.value, c.prefixes, "a new one is declared under record_types"))
 		return ""
 	}
 	return prefix + "_" + recordType.value

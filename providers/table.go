@@ -196,6 +196,12 @@ func (d *decoder) integer(to *int, least, most int) kind {
 func (d *decoder) duration(to *time.Duration) kind {
 	return kind{schema: fixed(schema{"type": "string", "pattern": `^([0-9.]+(ns|us|ms|s|m|h))+$`}), read: func(n ast.Node) {
 		var t text
+		if _, number := n.(*ast.IntegerNode); number {
+			t = d.scalarText(n)
+			d.problem(t, "a duration is expected here, with its unit: %ss, not %s", t.value, t.value)
+			*to = time.Second // so that nothing else seems to be missing
+			return
+		}
 		d.text(&t).read(n)
 		value, err := time.ParseDuration(t.value)
 		if t.set && (err != nil || value <= 0) {

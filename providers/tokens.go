@@ -90,7 +90,7 @@ func (k *keeper) spent() int {
 // access is what requests show beside credentials.
 type access struct {
 	token, session string
-	base           *url.URL // the session's; nil: the account's own
+	base           *url.URL // that came with one of them; nil: the account's own
 }
 
 // access gives what is to be shown. refused is what the provider no longer takes.
@@ -132,8 +132,8 @@ func (cl *Client) access(ctx context.Context, refused access) (access, error) {
 // fresh reads what is kept; false when something of it is missing, over or refused.
 func (cl *Client) fresh(kept map[string]string, refused access) (access, bool) {
 	a := access{token: kept[keptToken], session: kept[keptSession]}
-	if base, err := parseBase(kept[keptBase]); err == nil {
-		a.base = base
+	if cl.auth.namesBase() {
+		a.base, _ = cl.withPath(kept[keptBase]) // read proved it
 	}
 	if cl.auth.session != nil { // the token only opens the session
 		return a, cl.auth.session.good(kept, refused.session)
@@ -144,7 +144,8 @@ func (cl *Client) fresh(kept map[string]string, refused access) (access, bool) {
 // good tells whether what the grant gave last can be shown.
 func (g *grant) good(kept map[string]string, refused string) bool {
 	until, err := time.Parse(time.RFC3339, kept[g.name+keptUntil])
-	return kept[g.name] != "" && kept[g.name] != refused && (err != nil || time.Now().Before(until))
+	return kept[g.name] != "" && kept[g.name] != refused && (err != nil || time.Now().Before(until)) &&
+		(g.baseURL.text == "" || kept[keptBase] != "") // what was kept may be older than the file
 }
 
 // renew asks for what is missing, over or refused: a new session with the token at hand,
@@ -174,16 +175,20 @@ func (cl *Client) renew(ctx context.Context) error {
 func (cl *Client) ask(ctx context.Context, g *grant) error {
 	kept := maps.Clone(cl.keeper.kept)
 	q := &query{call: g.call, grant: g, values: scope{account: cl.withTokens(g, kept)}}
-	if g.ownAddress {
+	if g.ownAddress && (g != cl.auth.token || cl.tokenURL == nil) {
 		q.address, _ = g.address(cl.lookup) // checked when the account was opened
+	}
+	if g == cl.auth.token && cl.tokenURL != nil {
+		q.address = cl.tokenURL
 	}
 	a, requests, err := cl.fetch(ctx, q, &room{})
 	cl.keeper.requests += requests
 	if err != nil {
 		return grantError(g, err)
 	}
-	if err := g.read(a, kept); err != nil {
-		return err
+	wrong := g.read(a, kept)
+	if wrong != nil && kept[keptRefresh] == cl.keeper.kept[keptRefresh] {
+		return wrong
 	}
 	// Even when the listing ends now: a refresh token that is lost can't be had again.
 	safe, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -192,7 +197,7 @@ func (cl *Client) ask(ctx context.Context, g *grant) error {
 		return fmt.Errorf("save the account's tokens: %w", err)
 	}
 	cl.keeper.kept = kept
-	return nil
+	return wrong
 }
 
 // withTokens are the values that a grant's request may use.
@@ -211,8 +216,14 @@ func (cl *Client) withTokens(g *grant, kept map[string]string) lookup {
 	}
 }
 
-// read takes what an answer gives.
+// read takes what an answer gives. With an error, that is the next refresh token at most:
+// the one before is spent.
 func (g *grant) read(a answer, kept map[string]string) error {
+	if g.rotating {
+		if next, ok, err := g.refreshed.scalar(a); err == nil && ok {
+			kept[keptRefresh] = next
+		}
+	}
 	secret, ok, err := g.secret.scalar(a)
 	if err != nil || !ok {
 		return protocol("the provider answers without a %s: the answer has no %s", g.name, g.secret.text)
@@ -222,18 +233,14 @@ func (g *grant) read(a answer, kept map[string]string) error {
 	if until, ok := g.until(a, time.Now()); ok {
 		kept[g.name+keptUntil] = until.UTC().Format(time.RFC3339)
 	}
-	if g.rotating {
-		if next, ok, err := g.refreshed.scalar(a); err == nil && ok {
-			kept[keptRefresh] = next
-		}
-	}
 	if g.baseURL.text == "" {
 		return nil
 	}
 	address, _, _ := g.baseURL.scalar(a)
-	base, err := parseBase(strings.TrimRight(address, "/"))
+	base, err := ParseBaseURL(strings.TrimRight(address, "/"))
 	if err != nil || base.Scheme != a.url.Scheme {
-		return protocol("the provider's login names no usable base URL at %s", g.baseURL.text)
+		delete(kept, g.name)
+		return protocol("the provider's answer to the request for a %s names no usable base URL at %s", g.name, g.baseURL.text)
 	}
 	kept[keptBase] = base.String()
 	return nil

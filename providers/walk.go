@@ -48,10 +48,7 @@ var seed = maphash.MakeSeed()
 func newWalk(cl *Client, s *stream, c *call, v scope) *walk {
 	w := &walk{cl: cl, stream: s, call: c, scope: v, places: map[uint64]struct{}{}, total: -1}
 	p := s.paging
-	w.place = place{number: p.start, offset: p.start, cursor: p.first, size: p.size}
-	if cl.pageSize > 0 && p.size > 0 {
-		w.place.size = min(cl.pageSize, p.maxSize)
-	}
+	w.place = place{number: p.start, offset: p.start, cursor: p.first, size: cl.pageSizeOf(p)}
 	w.scope.paged = pagingKinds[p.kind].variable
 	if p.total.text != "" {
 		w.ids = map[uint64]struct{}{}
@@ -98,6 +95,7 @@ func (w *walk) next(ctx context.Context, s *sheet) (page Page, more bool, err er
 	if err != nil {
 		return page, false, err
 	}
+	w.cl.review.page(w, a, n, len(page.Records)+len(page.Deleted), more)
 	if w.stream.detail != nil {
 		if err = w.details(ctx, s, &page); err != nil {
 			page.Records = nil

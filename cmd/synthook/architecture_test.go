@@ -18,6 +18,7 @@ const module = "github.com/synthook/synthook"
 var arrows = map[string][]string{
 	"diff":                      {},
 	"providers":                 {},
+	"providers/draft":           {"providers"},
 	"providers/emulator":        {},
 	"providers/sample":          {},
 	"dispatch":                  {},

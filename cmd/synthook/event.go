@@ -68,6 +68,8 @@ func (a *app) eventListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List events, the latest last",
+		Long: `Lists events, the latest last. CHANGED names the fields of an update that changed; * stands
+for what has no name: a field that few records have, or whose key may be data itself.`,
 		Example: `  synthook event list --since 2h --event 'hris_employees.*'
   synthook event list --limit 20 --field department
   synthook event list --record-id 3223323715753018140 --json`,
@@ -79,13 +81,19 @@ func (a *app) eventListCommand() *cobra.Command {
 	cmd.Flags().StringVar(&f.changed, "field", "", "Only updates in which this `FIELD` changed, as events name it")
 	limit := cmd.Flags().Uint32("limit", 0, "Only the latest so many; 0: all")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return printAll(a, a.events(cmd, f.query(), int(*limit)), table[api.Event]{
+		unnamed := false
+		err := printAll(a, a.events(cmd, f.query(), int(*limit)), table[api.Event]{
 			columns: []string{"TIME", "ID", "EVENT", "ACCOUNT", "RECORD", "CHANGED"},
 			row: func(e api.Event) []string {
+				unnamed = unnamed || slices.Contains(e.Fields, "*")
 				return []string{moment(e.EventDate), e.ID, e.Event, e.AccountID, e.RecordID, strings.Join(e.Fields, " ")}
 			},
 			none: "no events",
 		})
+		if unnamed {
+			a.note("CHANGED *: what changed has no name: fewer than half of the records have the field, or its key may be data itself")
+		}
+		return err
 	}
 	return cmd
 }

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -67,20 +65,16 @@ func (a *app) providerListCommand() *cobra.Command {
 
 func (a *app) providerShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "show NAME",
+		Use:     "show NAME|FILE",
 		Short:   "Show a connector: its credentials and record types",
-		Example: "  synthook provider show bamboohr",
-		Args:    arguments("NAME"),
+		Example: "  synthook provider show bamboohr\n  synthook provider show ./connectors/mine.yaml",
+		Args:    arguments("NAME or FILE"),
 	}
 	a.bindSettings(cmd, "connectors")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		catalog, err := a.catalog(cmd)
+		connector, err := a.connector(cmd, args[0])
 		if err != nil {
 			return err
-		}
-		connector, err := catalog.Connector(args[0])
-		if err != nil {
-			return &statusError{exitUsage, err}
 		}
 		p := api.ProviderOf(connector)
 		return a.print(p, func(w io.Writer) { describeProvider(w, p) })
@@ -125,47 +119,4 @@ func describeCredential(w io.Writer, c api.ProviderCredential) {
 		marks = append(marks, "optional")
 	}
 	field(w, "credential", strings.TrimSpace(fmt.Sprintf("%s  %s  %s", c.Name, strings.Join(marks, ", "), c.Description)))
-}
-
-func (a *app) providerLintCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "lint FILE…",
-		Short: "Check connector files; print every problem with its line",
-		Long: `Checks connector files and prints every problem as FILE:LINE:COLUMN: MESSAGE.
-Exit status 0: no problem; 1: there are some.`,
-		Example: "  synthook provider lint ./connectors/*.yaml",
-		Args:    cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			problems := []lintProblem{}
-			for _, file := range args {
-				data, err := os.ReadFile(file)
-				if err != nil {
-					return usageError("read connector: %w", err)
-				}
-				_, found := providers.Parse(file, data)
-				for _, p := range found {
-					problems = append(problems, lintProblem{p.File, p.Line, p.Column, p.Message})
-				}
-			}
-			if err := a.print(problems, func(w io.Writer) {
-				for _, p := range problems {
-					fmt.Fprintf(w, "%s:%d:%d: %s\n", p.File, p.Line, p.Column, p.Message)
-				}
-			}); err != nil {
-				return err
-			}
-			if len(problems) > 0 {
-				return errors.New(counted(len(problems), "problem"))
-			}
-			a.note("no problems")
-			return nil
-		},
-	}
-}
-
-type lintProblem struct {
-	File    string `json:"file"`
-	Line    int    `json:"line"`
-	Column  int    `json:"column"`
-	Message string `json:"message"`
 }

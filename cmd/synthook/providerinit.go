@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/synthook/synthook/providers"
+	"github.com/synthook/synthook/providers/draft"
 )
 
 func (a *app) providerSchemaCommand() *cobra.Command {
@@ -33,9 +34,9 @@ func (a *app) providerInitCommand() *cobra.Command {
 		Use:   "init NAME",
 		Short: "Draft a connector from a provider's OpenAPI document",
 		Long: `Drafts a connector file from a provider's OpenAPI 3 document, in JSON or YAML: base URL,
-authentication, and for each record type the list that looks like it, with its paging and
-the id of its records. What the document doesn't tell stands in comments. Read it, correct
-it, and try it with "synthook provider try".`,
+the ways to authenticate, and for each record type the list that looks like it, with its
+paging, its parent and the id of its records. What the document doesn't tell stands in
+comments. Read it, correct it, and try it with "synthook provider try".`,
 		Example: "  synthook provider init acme --openapi ./acme.json",
 		Args:    arguments("NAME"),
 	}
@@ -48,11 +49,11 @@ it, and try it with "synthook provider try".`,
 		if err != nil {
 			return usageError("read OpenAPI document: %w", err)
 		}
-		draft, err := providers.Draft(args[0], document)
+		text, err := draft.FromOpenAPI(args[0], document)
 		if err != nil {
 			return &statusError{exitUsage, err}
 		}
-		_, err = io.WriteString(a.stdout, draft)
+		_, err = io.WriteString(a.stdout, text)
 		return err
 	}
 	return cmd

@@ -34,6 +34,9 @@ func (s *Service) wire(ctx context.Context, o Options, k *keys.Keys) (err error)
 	for _, p := range problems {
 		s.log.Warn().Str("problem", p.String()).Msg("connector left out")
 	}
+	if s.settings.Connectors != "" {
+		catalog.Hint = "the folder of --connectors is read once, when the service starts: restart it after a change there; provider lint tells what would be left out"
+	}
 	guard, err := netguard.New(s.settings.Network())
 	if err != nil {
 		return err
