@@ -21,8 +21,13 @@ type Parked struct {
 // the next first; behind them, up to limit of those that were given up, the newest event
 // first. ErrNotFound.
 func (m *Webhooks) Parked(ctx context.Context, projectID, webhookID string, limit int) ([]Parked, error) {
-	if _, err := m.Get(ctx, projectID, webhookID); err != nil {
-		return nil, err
+	var there int
+	err := m.store.db.QueryRowContext(ctx, `SELECT count(*) FROM webhooks WHERE project_id = $1 AND id = $2`, projectID, webhookID).Scan(&there)
+	if err != nil {
+		return nil, fmt.Errorf("find webhook: %w", err)
+	}
+	if there == 0 {
+		return nil, ErrNotFound
 	}
 	var all []Parked
 	var rows []retryRow

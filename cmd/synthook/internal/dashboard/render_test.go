@@ -29,6 +29,12 @@ func TestEveryPage(t *testing.T) {
 				switch name {
 				case "poll-missing":
 					v.expect(http.StatusNotFound, "not on record any more")
+				case "events":
+					v.expect(http.StatusOK, `">Acme Ltd</a>`)
+				case "account-paused":
+					v.expect(http.StatusOK, "It is paused: none of its streams is polled", "when it is resumed")
+				case "webhook-refusing":
+					v.expect(http.StatusOK, "status 401", "It wants to know who asks")
 				case "missing":
 					v.expect(http.StatusNotFound, "Account not found.")
 				case "wrong":
