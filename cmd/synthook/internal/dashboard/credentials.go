@@ -35,7 +35,7 @@ type credentialGroup struct {
 	Fields []credentialField
 }
 
-const furtherFields = "Optional credentials and settings of the connector"
+const furtherFields = "Further credentials and settings of the connector"
 
 // grouped puts first what every account gives, then what it may leave out, by what it is
 // for, and then the credentials of each way to authenticate.
