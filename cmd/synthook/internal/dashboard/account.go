@@ -85,7 +85,11 @@ func (d *Dashboard) accountPage(w http.ResponseWriter, r *http.Request) (*accoun
 		return nil, err
 	}
 	for _, c := range page.Provider.Credentials {
-		page.Credentials = append(page.Credentials, credentialField{ProviderCredential: c, Value: page.Account.SetupInformation[c.Name], Present: slices.Contains(has, c.Name)})
+		f := credentialField{ProviderCredential: c, Present: slices.Contains(has, c.Name)}
+		if !c.Secret {
+			f.Value = page.Account.SetupInformation[c.Name]
+		}
+		page.Credentials = append(page.Credentials, f)
 	}
 	for _, s := range found {
 		row := rowOf(s)

@@ -35,12 +35,14 @@ func (d *Dashboard) webhookProblem(ctx context.Context, project string, h api.We
 	switch {
 	case h.State == "down":
 		return &problem{"bad", "Webhook " + h.URL + " is down", "Its endpoint does not take events: the last attempt " + explain.Said(h.LastError) + ". " + explain.Last(h.LastError) + " It is probed; what it misses is delivered when it is back.", where}, nil
-	case !h.Enabled && h.DisabledReason != "by its owner":
+	case !h.Enabled && h.DisabledReason == "by its owner":
+		return nil, nil
+	case !h.Enabled:
 		return &problem{"bad", "Webhook " + h.URL + " was disabled", frame.Sentence(h.DisabledReason), where}, nil
 	case h.Retrying+h.Dead > 0:
 		parked, err := d.Config.Deliveries.Parked(ctx, project, h.ID, 1)
 		return refusals(h, parked, where+"#undelivered"), err
-	case h.Enabled && h.LastError != "":
+	case h.LastError != "":
 		return &problem{"warn", "Webhook " + h.URL + " failed at the last attempt", "It " + explain.Said(h.LastError) + ". " + explain.Last(h.LastError), where}, nil
 	}
 	return nil, nil
@@ -83,8 +85,5 @@ func (d *Dashboard) findParked(ctx context.Context, page *webhookPage) (err erro
 		return nil
 	}
 	page.Parked, err = d.Config.Deliveries.Parked(ctx, page.Project, page.Webhook.ID, parkedShown)
-	if page.Webhook.Retrying > 0 && page.Refresh == 0 {
-		page.Refresh = 10
-	}
 	return err
 }

@@ -26,6 +26,11 @@ func TestRefusedDeliveriesAreTold(t *testing.T) {
 			t.Error("everything is said to be all right")
 		}
 
+		v.post("/webhooks/"+hook.ID+"/disable", nil)
+		v.get("/")
+		v.expect(http.StatusOK, "Everything is all right", "every webhook that is enabled took its events", "<small>1 retried</small>")
+		v.post("/webhooks/"+hook.ID+"/enable", nil)
+
 		event := newest(t, w.Rig)
 		v.get("/webhooks/" + hook.ID)
 		v.expect(http.StatusOK, "1 retried, the next first", ">retrying<", "status 403", "/events/"+event, "Retry now", account.ID)

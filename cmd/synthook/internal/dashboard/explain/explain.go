@@ -64,6 +64,9 @@ func Last(err string) string {
 
 // Said is a last error as the end of a sentence: answered 401.
 func Said(err string) string {
+	if err == "" {
+		return "failed"
+	}
 	if status, ok := strings.CutPrefix(err, "status "); ok {
 		return "answered " + status
 	}
