@@ -36,6 +36,26 @@ func (g *gate) at(stop int) func(int, http.ResponseWriter, *http.Request) bool {
 	}
 }
 
+// begin begins a poll, and returns when it is at the gate. finish opens that, and returns
+// what came of the poll.
+func (r *rig) begin(a Account, g *gate) (finish func() error) {
+	r.t.Helper()
+	c, err := r.poller.claimOne(r.t.Context(), r.stream(a).ID)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := r.poller.poll(r.t.Context(), c)
+		done <- err
+	}()
+	<-g.reached
+	return func() error {
+		close(g.opened)
+		return <-done
+	}
+}
+
 // expire makes a stream's lease run out: its holder is not heard of any more.
 func (r *rig) expire(a Account) {
 	r.t.Helper()
@@ -54,17 +74,7 @@ func TestLateCommitIsRefused(t *testing.T) {
 		r.people.rename("3", "renamed")
 		g := newGate()
 		r.people.setFault(g.at(2))
-		late, err := r.poller.claimOne(t.Context(), r.stream(a).ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var first sync.WaitGroup
-		first.Go(func() {
-			if _, err := r.poller.poll(t.Context(), late); !errors.Is(err, errLeaseLost) {
-				t.Errorf("the late poll: %v", err)
-			}
-		})
-		<-g.reached
+		finish := r.begin(a, g)
 		r.people.setFault(nil)
 		r.expire(a)
 		other := r.newPoller()
@@ -72,8 +82,9 @@ func TestLateCommitIsRefused(t *testing.T) {
 			t.Fatalf("%+v %v", got, err)
 		}
 		after := r.stream(a)
-		close(g.opened)
-		first.Wait()
+		if err := finish(); !errors.Is(err, errLeaseLost) {
+			t.Errorf("the late poll: %v", err)
+		}
 		r.expect(a, &seen, "updated 3")
 		if s := r.stream(a); s.Failures != 0 || s.Polls != after.Polls {
 			t.Errorf("the late poll left traces: %+v", s)
@@ -173,22 +184,13 @@ func TestDecisionRevokesThePollUnderWay(t *testing.T) {
 		r.poll(a)
 		g := newGate()
 		r.people.setFault(g.at(2))
-		c, err := r.poller.claimOne(t.Context(), r.stream(a).ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var first sync.WaitGroup
-		first.Go(func() {
-			if _, err := r.poller.poll(t.Context(), c); !errors.Is(err, errLeaseLost) {
-				t.Errorf("the revoked poll: %v", err)
-			}
-		})
-		<-g.reached
+		finish := r.begin(a, g)
 		if err := r.streams.Approve(t.Context(), DefaultProject, a.ID, "employees"); err != nil {
 			t.Fatal(err)
 		}
-		close(g.opened)
-		first.Wait()
+		if err := finish(); !errors.Is(err, errLeaseLost) {
+			t.Errorf("the revoked poll: %v", err)
+		}
 		r.poll(a)
 		var seen int64
 		r.expect(a, &seen, deleted(gone)...)
@@ -208,19 +210,12 @@ func TestNewCredentialsRevokeThePollUnderWay(t *testing.T) {
 			g.at(1)(page, w, req)
 			return answers(401)(page, w, req)
 		})
-		c, err := r.poller.claimOne(t.Context(), r.stream(a).ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var first sync.WaitGroup
-		first.Go(func() { _, _ = r.poller.poll(t.Context(), c) })
-		<-g.reached
+		finish := r.begin(a, g)
 		credentials := map[string]string{"header_value": "Bearer token-two"} // the others stay
 		if _, err := r.accounts.Update(t.Context(), DefaultProject, a.ID, AccountUpdate{Credentials: credentials}); err != nil {
 			t.Fatal(err)
 		}
-		close(g.opened)
-		first.Wait()
+		_ = finish() // it comes to nothing
 		if got, err := r.accounts.Get(t.Context(), DefaultProject, a.ID); err != nil || got.State != StateActive {
 			t.Errorf("%+v %v", got, err)
 		}
@@ -261,18 +256,11 @@ func TestAccountDeletedDuringAPoll(t *testing.T) {
 		a := r.account(func(n *NewAccount) { n.Baseline = BaselineEmit })
 		g := newGate()
 		r.people.setFault(g.at(2))
-		c, err := r.poller.claimOne(t.Context(), r.stream(a).ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var first sync.WaitGroup
-		first.Go(func() { _, _ = r.poller.poll(t.Context(), c) })
-		<-g.reached
+		finish := r.begin(a, g)
 		if err := r.accounts.Delete(t.Context(), DefaultProject, a.ID); err != nil {
 			t.Fatal(err)
 		}
-		close(g.opened)
-		first.Wait()
+		_ = finish() // it comes to nothing
 		var seen int64
 		r.expect(a, &seen)
 	})
