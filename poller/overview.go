@@ -74,7 +74,7 @@ func (s *Streams) Health(ctx context.Context, projectID string) (Health, error) 
 	if err != nil {
 		return h, err
 	}
-	return h, s.eachRow(ctx, "sum up streams", func(rows *sql.Rows) error {
+	err = s.eachRow(ctx, "sum up streams", func(rows *sql.Rows) error {
 		var id int64
 		var recordType, state string
 		var late bool
@@ -94,6 +94,7 @@ func (s *Streams) Health(ctx context.Context, projectID string) (Health, error) 
 		FROM accounts a JOIN streams s ON s.account_id = a.id LEFT JOIN doubts d ON d.stream_id = s.id
 		WHERE a.project_id = $2 AND (s.failures > 0 OR s.paused OR s.last_complete_at IS NULL OR s.next_poll_at < `+s.after("$1")+` OR a.state <> 'active' OR d.stream_id IS NOT NULL)
 		ORDER BY s.id`, -lateAfter.Microseconds(), projectID)
+	return h, err
 }
 
 func (h *Health) want(id int64, state string, late bool) {
@@ -226,14 +227,18 @@ func (a *Accounts) Names(ctx context.Context, projectID string, ids []string) (m
 }
 
 // CredentialNames are the names of the credentials that an account has, and nothing of
-// their values. ErrNotFound.
+// their values: none of those that can't be unsealed, which have to be given anew.
+// ErrNotFound.
 func (a *Accounts) CredentialNames(ctx context.Context, projectID, id string) ([]string, error) {
 	_, sealed, err := a.read(ctx, projectID, id)
 	if err != nil {
 		return nil, err
 	}
 	credentials, err := openCredentials(a.Sealer, id, sealed)
-	return slices.Sorted(maps.Keys(credentials)), err
+	if err != nil {
+		a.Logger.Warn().Err(err).Str("account_id", id).Msg("credentials can't be read")
+	}
+	return slices.Sorted(maps.Keys(credentials)), nil
 }
 
 // AccountStates counts a project's accounts by state.

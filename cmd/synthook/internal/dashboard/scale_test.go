@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"testing"
 	"time"
@@ -46,6 +47,9 @@ func TestScale(t *testing.T) {
 				began := time.Now()
 				size = v.get(pages[name])
 				took = append(took, time.Since(began))
+				if v.status != http.StatusOK {
+					t.Fatalf("%s: status %d", name, v.status)
+				}
 			}
 			slices.Sort(took)
 			t.Logf("%-22s %6.1f kB %7.1f ms (least of 9; median %.1f ms; first load with styles and script %.1f kB)",

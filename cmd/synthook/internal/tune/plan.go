@@ -32,7 +32,7 @@ type Intervals struct{ Complete, Incremental time.Duration }
 
 // Line is one stream.
 type Line struct {
-	Stream
+	*Stream
 	Rate          float64 // changes an hour, estimated
 	Before, After Load
 	Proposed      Intervals // zero: its schedules stay
@@ -76,7 +76,7 @@ func Plan(streams []Stream, aim Aim) Proposal {
 	p := Proposal{Met: true, Streams: make([]Line, len(streams))}
 	for i, from := range inOrder(streams) {
 		l := &p.Streams[i]
-		l.Stream, l.Rate, l.then = *from, from.Rate(), from.pace()
+		l.Stream, l.Rate, l.then = from, from.Rate(), from.pace()
 		if !aim.Sums || l.Fixed != "" {
 			l.Before = l.load(l.then)
 		}

@@ -156,7 +156,7 @@ func TestSumsAreMonotonic(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := Proposal{}
 		for _, s := range drawStreams(t) {
-			p.Streams = append(p.Streams, Line{Stream: s})
+			p.Streams = append(p.Streams, Line{Stream: &s})
 		}
 		units, _ := p.units(Aim{Shortest: time.Minute, Longest: 24 * time.Hour})
 		requests, waiting := math.Inf(1), 0.0
