@@ -40,7 +40,7 @@ func (s *Streams) Observations(ctx context.Context, projectID string, since time
 		return nil, err
 	}
 	all := make([]Observation, 0, 4*len(o.accounts)) // most have no more; they are big
-	var v Observation // of all rows one: Scan would have each on the heap
+	var v Observation                                // of all rows one: Scan would have each on the heap
 	var id int64
 	var own string
 	err := s.eachRow(ctx, "read what polls have shown", func(rows *sql.Rows) error {
