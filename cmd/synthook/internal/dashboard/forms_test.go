@@ -176,3 +176,15 @@ func TestIntervalsOfTwoSpeeds(t *testing.T) {
 		expect(api.RecordTypeSchedule{RecordType: "employees", Schedule: "2h"})
 	})
 }
+
+// Where every stream has an interval of its own, nothing is proposed, and that is said.
+func TestTuneOfFixedIntervals(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		post[api.Account](t, w, "/v1/accounts", w.provider.Account())
+		v := newVisitor(t, w.Rig)
+		v.login(servicetest.AdminKey)
+		v.get("/tune")
+		v.expect(http.StatusOK, "every stream has its own interval")
+		v.lacks("→")
+	})
+}
