@@ -47,7 +47,7 @@ func (d *Dashboard) accountForm(w http.ResponseWriter, r *http.Request) (*accoun
 	if err != nil {
 		return nil, err
 	}
-	page := &accountForm{Frame: d.frameOf(w, r, "accounts", "Add "+p.Title+" account"), Provider: p, Baseline: poller.BaselineSilent}
+	page := &accountForm{Frame: d.frameOf(w, r, "accounts", "Add an account: "+p.Title), Provider: p, Baseline: poller.BaselineSilent}
 	for _, c := range p.Credentials {
 		page.Credentials = append(page.Credentials, credentialField{ProviderCredential: c})
 	}

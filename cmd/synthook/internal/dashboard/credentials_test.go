@@ -91,6 +91,11 @@ func TestSwitchWayToAuthenticate(t *testing.T) {
 		form := url.Values{"base_url": {w.sample}, "credential.api_key": {""}, "credential.company": {"acme"}, "credential.client_id": {"me"}, "credential.client_secret": {""}, "credential.refresh_token": {""}}
 		v.post(here+"/credentials", form)
 		v.expect(http.StatusUnprocessableEntity, "Nothing was changed", "missing credential client_secret")
+		form.Set("credential.api_key", "no-longer-valid")
+		v.post(here+"/credentials", form)
+		v.expect(http.StatusUnprocessableEntity, "Type it again, or leave it empty and the present one stays")
+		v.lacks("left empty, it stays", `placeholder="the present one stays"`, `name="remove.api_key"`)
+		form.Set("credential.api_key", "")
 		form.Set("credential.client_secret", "s3cret-one")
 		form.Set("credential.refresh_token", "s3cret-two")
 		form.Set("unchecked", "1")
@@ -164,14 +169,14 @@ func TestAddWithoutChecking(t *testing.T) {
 		v.get("/accounts/new/bamboohr")
 		v.lacks(`name="unchecked"`)
 		v.post("/accounts/new/bamboohr", form)
-		v.expect(http.StatusUnprocessableEntity, "does not accept the credentials (401)", `name="unchecked"`)
+		v.expect(http.StatusUnprocessableEntity, "does not accept the credentials (401)", `name="unchecked"`, "<h1>Add an account: BambooHR (bamboohr)</h1>")
 		form.Set("unchecked", "1")
 		v.post("/accounts/new/bamboohr", form)
 		v.expect(http.StatusOK, "Account added.", "Check now")
 		here := v.part(`action="/accounts/`, `/check"`)
 		servicetest.Eventually(t, "the account needs attention", func() bool { return w.account(t, here).State == "needs_attention" })
 		v.post("/accounts/"+here+"/check", nil)
-		v.expect(http.StatusOK, "What the provider says now", ">refused<", "check api_key", "It is not polled:")
+		v.expect(http.StatusOK, "What the provider says now", ">refused<", "check api_key", "It is not polled:", `btn primary">Check now`, `btn">Poll now`)
 		w.uncheckedKey(t, here, w.key)
 		v.post("/accounts/"+here+"/check", nil)
 		v.expect(http.StatusOK, "The provider gives every record type", ">ok<")
@@ -186,7 +191,7 @@ func TestFindOwnAPI(t *testing.T) {
 	v.login(servicetest.AdminKey)
 	for _, text := range []string{"custom", "my api", "http", "json", "generic", "Own REST"} {
 		v.get("/accounts/new?q=" + url.QueryEscape(text))
-		v.expect(http.StatusOK, `href="/accounts/new/generic"`)
+		v.expect(http.StatusOK, `href="/accounts/new/generic"`, "<code>generic</code>")
 		if n := strings.Count(v.body, `href="/accounts/new/`); n > 3 {
 			t.Errorf("%q finds %d connectors", text, n)
 		}
