@@ -121,7 +121,7 @@ func New(c Config) (*Dashboard, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find templates: %w", err)
 	}
-	functions := template.FuncMap{"asset": func(name string) string { return names[name] }, "explain": explain.Attempt, "means": explain.Last, "said": explain.Said}
+	functions := template.FuncMap{"asset": func(name string) string { return names[name] }, "explain": explain.Attempt, "means": explain.Last, "said": explain.Said, "standing": standing}
 	if d.renderer, err = frame.NewRenderer(templates, functions); err != nil {
 		return nil, err
 	}

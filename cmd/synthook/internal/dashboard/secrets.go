@@ -20,6 +20,12 @@ type secretsView struct {
 	Overlap           string // as it was typed
 }
 
+// Proved says that the consumer was just found to know the secret that waits.
+func (v secretsView) Proved() bool { return v.Verified != nil && v.Verified.Verified }
+
+// atSecrets is where a webhook's page is open at its secrets.
+func atSecrets(webhook string) string { return frame.Path("webhooks", webhook) + "?open=secret#secret" }
+
 func (d *Dashboard) secretsOf(ctx context.Context, webhook string) (v secretsView, err error) {
 	found, err := client.Get[api.Page[api.WebhookSecret]](ctx, d.API, client.Path("v1", "webhooks", webhook, "secrets"))
 	v.All = found.Items
@@ -81,12 +87,12 @@ func (d *Dashboard) verifySecret(w http.ResponseWriter, r *http.Request) error {
 // activateSecret makes the secret that waits the active one.
 func (d *Dashboard) activateSecret(w http.ResponseWriter, r *http.Request) error {
 	overlap := form.Text(r, "overlap")
-	made, err := client.Send[api.Webhook](r.Context(), d.API, http.MethodPost,
+	_, err := client.Send[api.Webhook](r.Context(), d.API, http.MethodPost,
 		client.Path("v1", "webhooks", r.PathValue("webhook"), "secrets", "activate"), api.SecretActivation{Overlap: overlap})
 	if wrong, ok := form.Refused(err); ok {
 		return d.secretsAgain(w, r, wrong, overlap)
 	}
-	return d.after(w, r, frame.Path("webhooks", made.ID), "The new secret signs from now on. The old one stays valid in webhook-signature until its overlap is over, or you drop it.", err)
+	return d.after(w, r, atSecrets(r.PathValue("webhook")), "The new secret signs from now on. The old one stays valid in webhook-signature until its overlap is over, or you drop it.", err)
 }
 
 func (d *Dashboard) secretsAgain(w http.ResponseWriter, r *http.Request, wrong form.Wrong, overlap string) error {

@@ -43,21 +43,21 @@ func TestVerifiedRotation(t *testing.T) {
 		v.expect(http.StatusOK, "Nothing is proved: it accepts any signature")
 		w.consumer.set(func() { w.consumer.knows = []string{hook.Secret} })
 		v.post(here+"/verify", nil)
-		v.expect(http.StatusOK, "The consumer does not know the new secret yet")
+		v.expect(http.StatusOK, "The consumer does not know the new secret yet", `btn primary">Verify the new secret`, `btn">Let the new secret sign`, "Rotate secret” makes another one")
 		w.consumer.set(func() { w.consumer.knows = []string{hook.Secret, added} })
 		v.post(here+"/verify", nil)
-		v.expect(http.StatusOK, "Verified: the consumer knows the new secret")
+		v.expect(http.StatusOK, "Verified: the consumer knows the new secret", `btn">Verify the new secret`, `btn primary">Let the new secret sign`)
 
 		v.post(here+"/activate", url.Values{"overlap": {"a while"}})
 		v.expect(http.StatusUnprocessableEntity, "expected a duration such as 24h", `value="a while"`)
 		v.post(here+"/activate", url.Values{"overlap": {"2h"}})
-		v.expect(http.StatusOK, "The new secret signs from now on", ">retiring<", "until", "Forget the old secret now")
+		v.expect(http.StatusOK, "The new secret signs from now on", ">retiring<", "until", "Forget the old secret now", `id="secret" open`)
 		w.consumer.set(func() { w.consumer.knows = []string{added} })
 		v.post(here+"/test", nil)
 		v.expect(http.StatusOK, "The test event was taken")
 
 		v.post(here+"/retire", nil)
-		if v.expect(http.StatusOK, "Only the active secret is left"); strings.Contains(v.body, ">retiring<") {
+		if v.expect(http.StatusOK, "Only the active secret is left", `id="secret" open`); strings.Contains(v.body, ">retiring<") {
 			t.Error("the old secret is still there")
 		}
 	})

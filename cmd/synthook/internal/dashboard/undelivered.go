@@ -48,6 +48,15 @@ func (d *Dashboard) webhookProblem(ctx context.Context, project string, h api.We
 	return nil, nil
 }
 
+// standing is a webhook's state as it is shown: an endpoint that is up and refused the last
+// event, which is kept to be sent again or was given up, is not "ok".
+func standing(h api.Webhook) string {
+	if h.State == "ok" && h.LastError != "" && h.Retrying+h.Dead > 0 {
+		return "refusing"
+	}
+	return h.State
+}
+
 // refusals says how many events a webhook did not take, what becomes of them and what it
 // answered to one of them.
 func refusals(h api.Webhook, parked []dispatch.Parked, where string) *problem {

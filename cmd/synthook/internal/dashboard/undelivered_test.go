@@ -26,6 +26,12 @@ func TestRefusedDeliveriesAreTold(t *testing.T) {
 			t.Error("everything is said to be all right")
 		}
 
+		for _, page := range []string{"/", "/webhooks", "/webhooks/" + hook.ID} {
+			v.get(page)
+			v.expect(http.StatusOK, `<span class="badge warn">refusing</span>`)
+		}
+		v.expect(http.StatusOK, "<strong>The endpoint answered 403</strong> at the last attempt. It lets nobody in this way.", "next attempt <time")
+
 		v.post("/webhooks/"+hook.ID+"/disable", nil)
 		v.get("/")
 		v.expect(http.StatusOK, "Everything is all right", "every webhook that is enabled took its events", "<small>1 retried</small>")
@@ -40,6 +46,7 @@ func TestRefusedDeliveriesAreTold(t *testing.T) {
 		servicetest.Eventually(t, "the event is delivered", func() bool { return w.webhook(t, hook.ID).Retrying == 0 })
 		v.get("/")
 		v.expect(http.StatusOK, "Everything is all right", "<dd>0</dd>")
+		v.lacks("refusing")
 	})
 }
 

@@ -42,6 +42,9 @@ func (d *Dashboard) webhook(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if r.FormValue("open") == "secret" {
+		page.Open = "secret"
+	}
 	return d.show(w, r, "webhook", page)
 }
 
@@ -113,6 +116,7 @@ func (d *Dashboard) changeWebhook(w http.ResponseWriter, r *http.Request) error 
 	case "activate":
 		return d.activateSecret(w, r)
 	case "retire":
+		here = atSecrets(id)
 		return act("secrets/retire", "Only the active secret is left: every other signs nothing any more, and is forgotten.")
 	case "replay":
 		return d.replay(w, r)

@@ -170,7 +170,7 @@ func Tone(state string) string {
 	switch state {
 	case "ok", "active", "delivered", "done", "enabled":
 		return "ok"
-	case "late", "retrying", "quarantined", "suspected", "running", "throttled":
+	case "late", "retrying", "quarantined", "suspected", "running", "throttled", "refusing":
 		return "warn"
 	case "failing", "needs_attention", "dead", "down", "disabled", "failed", "refused", "unreachable", "protocol":
 		return "bad"
