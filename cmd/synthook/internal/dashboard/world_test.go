@@ -76,6 +76,22 @@ func (w *world) quarantine(t testing.TB) string {
 	return id
 }
 
+// failing makes an account whose polls fail with a long error.
+func (w *world) failing(t testing.TB) string {
+	t.Helper()
+	server := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(server.Close)
+	account := w.provider.Account()
+	account.BaseURL, account.OriginOwnerName = server.URL, "Umbrella"
+	account.Credentials["employees_path"] = "/" + strings.Repeat("tenant-of-umbrella-", 4)
+	id := post[api.Account](t, w, "/v1/accounts?check=false", account).ID
+	servicetest.Eventually(t, "its poll fails", func() bool {
+		s, err := client.Get[api.Stream](t.Context(), w.Admin(""), "/v1/accounts/"+id+"/streams/employees")
+		return err == nil && s.LastError != ""
+	})
+	return id
+}
+
 // connect makes an account of the sample company, polled once.
 func (w *world) connect(t testing.TB, owner string) api.Account {
 	t.Helper()
