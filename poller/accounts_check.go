@@ -18,7 +18,7 @@ type draft struct {
 	sealed         []byte // the credentials
 	tokens         []byte // sealed: what the provider gave for them; nil: nothing
 	served, gained []string
-	kept           bool // the credentials are those that the account has already
+	kept           bool // a refresh token that is good once is the one that the account has already
 	found          []Finding
 }
 

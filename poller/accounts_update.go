@@ -105,7 +105,10 @@ func (a *Accounts) drafted(account Account, sealed []byte, u AccountUpdate) (dra
 		given = u.SetupInformation
 	}
 	if u.Credentials != nil {
-		d.credentials = d.connector.Replace(d.credentials, u.Credentials)
+		had := d.credentials
+		d.credentials = d.connector.Replace(had, u.Credentials)
+		spent := d.connector.RefreshCredential(d.account.target(d.credentials))
+		d.kept = spent != "" && had[spent] == d.credentials[spent]
 		if d.sealed, err = sealCredentials(a.Sealer, account.ID, d.credentials); err != nil {
 			return d, err
 		}

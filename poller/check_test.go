@@ -254,7 +254,7 @@ func TestCheckByHand(t *testing.T) {
 // A refresh token that is good once is not lost by a check, whatever the lists answer.
 func TestCheckKeepsSpentRefreshTokens(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
-		r.withRotating(rotating)
+		r.withRotating(strings.NewReplacer("[{name: refresh_token}]", "[{name: refresh_token}, {name: scope, secret: false, optional: true}]", `form: {`, `form: {scope: "${cred.scope}", `).Replace(rotating))
 		latest, readable := "r0", false
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 			switch {
@@ -294,6 +294,15 @@ func TestCheckKeepsSpentRefreshTokens(t *testing.T) {
 		}
 		r.poller = r.newPoller()
 		if got := r.poll(a); !got.Complete || latest != "s0x" {
+			t.Errorf("%+v after %s", got, latest)
+		}
+		// Another credential is no reason to spend the account's own token again.
+		a, err = r.accounts.Update(t.Context(), DefaultProject, a.ID, AccountUpdate{Credentials: map[string]string{"scope": "all"}})
+		if err != nil || a.Check != nil || latest != "s0x" {
+			t.Fatalf("%+v %v after %s", a.Check, err, latest)
+		}
+		r.poller = r.newPoller()
+		if got := r.poll(a); !got.Complete || latest != "s0xx" {
 			t.Errorf("%+v after %s", got, latest)
 		}
 	})

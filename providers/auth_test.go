@@ -208,7 +208,16 @@ func TestRotatedRefreshTokens(t *testing.T) {
 	if got := list(t.Context(), open(t, c, s.ServeHTTP, given, stored), "employees"); !errors.Is(got.err, store.err) || got.pages != 0 || s.given != before+1 {
 		t.Errorf("a token that couldn't be stored was used: %v", got.err)
 	}
-	// New credentials make what was kept void.
+	// Another secret leaves the refresh token that came of the account's own, which is spent.
+	store.err, latest = nil, fmt.Sprint("r", s.given-1)
+	if kept, _ := store.Load(t.Context()); kept["refresh"] != latest {
+		t.Fatalf("kept %q, want %q", kept["refresh"], latest)
+	}
+	before = s.given
+	if got := list(t.Context(), open(t, c, s.ServeHTTP, credentials("client_id", "me", "client_secret", "y", "refresh_token", "r0"), stored), "employees"); got.err != nil || s.given != before+1 {
+		t.Errorf("after another client secret: %v", got.err)
+	}
+	// A new refresh token makes what was kept void.
 	store.err, latest = nil, "other"
 	if got := list(t.Context(), open(t, c, s.ServeHTTP, credentials("client_id", "me", "client_secret", "x", "refresh_token", "other"), stored), "employees"); got.err != nil {
 		t.Error(got.err)

@@ -61,7 +61,8 @@ func (m *memory) Save(_ context.Context, tokens map[string]string) error {
 
 // What is kept in a TokenStore.
 const (
-	keptFor     = "for" // a digest of the credentials that it was made with
+	keptFor     = "for"  // a digest of the credentials that it was made with
+	keptFrom    = "from" // a digest of the refresh token that the account gave, and this one came of
 	keptToken   = "token"
 	keptSession = "session"
 	keptRefresh = "refresh"
@@ -115,9 +116,7 @@ func (cl *Client) access(ctx context.Context, refused access) (access, error) {
 	if err != nil {
 		return access{}, fmt.Errorf("load the account's tokens: %w", err)
 	}
-	if kept == nil || kept[keptFor] != cl.credentialsDigest() {
-		kept = map[string]string{keptFor: cl.credentialsDigest()}
-	}
+	kept = cl.current(kept)
 	k.kept = kept
 	if a, ok := cl.fresh(kept, refused); ok {
 		return a, nil
@@ -127,6 +126,25 @@ func (cl *Client) access(ctx context.Context, refused access) (access, error) {
 	}
 	a, _ := cl.fresh(k.kept, access{})
 	return a, nil
+}
+
+// current is what of the kept tokens is good for the account's credentials: all of them
+// where they are the same; where only others than the refresh token were replaced, the one
+// that has come of it, for that is spent.
+func (cl *Client) current(kept map[string]string) map[string]string {
+	all := digest(cl.values)
+	if kept[keptFor] == all {
+		return kept
+	}
+	now := map[string]string{keptFor: all}
+	if t := cl.auth.token; t != nil && t.rotating {
+		given, _ := t.refresh.expand(cl.lookup, nil)
+		now[keptFrom] = digest(map[string]string{"": given})
+		if latest := kept[keptRefresh]; latest != "" && kept[keptFrom] == now[keptFrom] {
+			now[keptRefresh] = latest
+		}
+	}
+	return now
 }
 
 // fresh reads what is kept; false when something of it is missing, over or refused.
@@ -304,12 +322,11 @@ func oauthError(a answer) string {
 	return ""
 }
 
-// credentialsDigest tells whether tokens were made with the present credentials. It is
-// kept among secrets.
-func (cl *Client) credentialsDigest() string {
+// digest tells values from others. It is kept among secrets.
+func digest(values map[string]string) string {
 	d := xxhash.New()
-	for _, name := range slices.Sorted(maps.Keys(cl.values)) {
-		_, _ = d.WriteString(name + "\x00" + cl.values[name] + "\x00")
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		_, _ = d.WriteString(name + "\x00" + values[name] + "\x00")
 	}
 	return strconv.FormatUint(d.Sum64(), 16)
 }
