@@ -76,13 +76,13 @@ func (w *world) quarantine(t testing.TB) string {
 	return id
 }
 
-// failing makes an account whose polls fail with a long error.
+// failing makes an account that only its id names, whose polls fail with a long error.
 func (w *world) failing(t testing.TB) string {
 	t.Helper()
 	server := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(server.Close)
 	account := w.provider.Account()
-	account.BaseURL, account.OriginOwnerName = server.URL, "Umbrella"
+	account.BaseURL = server.URL
 	account.Credentials["employees_path"] = "/" + strings.Repeat("tenant-of-umbrella-", 4)
 	id := post[api.Account](t, w, "/v1/accounts?check=false", account).ID
 	servicetest.Eventually(t, "its poll fails", func() bool {
