@@ -27,6 +27,9 @@ func TestScreenshots(t *testing.T) {
 	if *screenshots == "" {
 		return
 	}
+	if err := os.MkdirAll(*screenshots, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	location := migrationstest.Postgres(t)
 	w := newWorld(t, location)
 	b := newBrowser(t, w.URL())
